@@ -1,0 +1,53 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+  .treatAllWarnings(as: .error),
+]
+
+/// For the modules that touch memory: every unsafe operation carries the word `unsafe`.
+let memory: [SwiftSetting] = strict + [.strictMemorySafety()]
+
+let package = Package(
+  name: "zcap",
+  products: [.executable(name: "zcap", targets: ["zcap"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+    .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
+    .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: memory),
+    .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: memory),
+    .target(
+      name: "CaptureStore", dependencies: ["CLinux", "CXXHash", "Threads"], exclude: ["Format.md"],
+      swiftSettings: memory),
+    .target(name: "PayloadCodecs", swiftSettings: memory),
+    .target(
+      name: "CaptureIndex",
+      dependencies: [
+        "CaptureStore", "PayloadCodecs", .product(name: "GRDB", package: "GRDB.swift"),
+      ],
+      swiftSettings: memory),
+    .target(
+      name: "Recording", dependencies: ["Threads", "ZeroMQ", "CaptureStore", "CaptureIndex"],
+      swiftSettings: memory),
+    .target(
+      name: "Replaying", dependencies: ["Threads", "ZeroMQ", "CaptureStore", "CaptureIndex"],
+      swiftSettings: memory),
+    .executableTarget(
+      name: "zcap",
+      dependencies: [
+        "Recording", "Replaying", "CaptureIndex", "CaptureStore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,21 @@
+// What Linux has and Swift's Glibc module leaves out: GNU-only functions and newer constants.
+#pragma once
+#include <poll.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <time.h>
+
+int fallocate(int file, int mode, off_t offset, off_t length);
+int ppoll(struct pollfd *items, nfds_t count, const struct timespec *timeout, const void *mask);
+
+static const int eventfd_flags = EFD_CLOEXEC | EFD_NONBLOCK;
+
+// Linux 5.14: fault a range in now, and report what an access would have died of.
+static const int madv_populate_read = 22;
+static const int madv_populate_write = 23;
+
+// The name that `top -H` shows of the calling thread: at most 15 bytes.
+int prctl(int operation, ...);
+static inline int set_thread_name(const char *name) { return prctl(15 /* PR_SET_NAME */, name); }

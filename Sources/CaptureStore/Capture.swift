@@ -1,0 +1,45 @@
+/// A capture opened for reading: its manifest and its segments. Changes nothing on disk.
+public struct Capture: Sendable {
+  public let path: String
+  public let manifest: Manifest
+
+  /// Throws `noSuchCapture`, `notACapture`, `damagedManifest`, `newerFormat`.
+  public init(path: String) throws(StoreError) {
+    var path = path
+    while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
+    self.path = path
+    manifest = try Manifest.load(capture: path)
+  }
+
+  /// The last part of the path: how `zcap ls` calls it.
+  public var name: String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  /// Whether a recorder is writing to it now.
+  public var isBeingRecorded: Bool {
+    get throws(StoreError) { try CaptureLock.isHeld(path) }
+  }
+
+  /// A segment's place, before it is opened.
+  public struct SegmentFile: Hashable, Sendable {
+    public var number: UInt64
+    public var path: String
+    /// Bytes of the file: reserved ones too while it is being written.
+    public var size: Int
+  }
+
+  /// The segments by number, those included that are reserved and not in use yet.
+  public func segmentFiles() throws(StoreError) -> [SegmentFile] {
+    let directory = CapturePath.segments(path)
+    guard try FileSystem.metadata(directory)?.isDirectory == true else { return [] }
+    var files: [SegmentFile] = []
+    for name in try FileSystem.names(in: directory) {
+      guard let number = CapturePath.segmentNumber(name) else { continue }
+      let file = "\(directory)/\(name)"
+      guard let metadata = try FileSystem.metadata(file) else { continue }
+      files.append(SegmentFile(number: number, path: file, size: metadata.size))
+    }
+    return files.sorted { $0.number < $1.number }
+  }
+}

@@ -1,0 +1,164 @@
+/// Walks the records of a capture in order, over all its segments, and says what is missing.
+///
+/// Everything that reads uses it: the live index, `reindex`, `ls`, replay. On a capture that is
+/// being recorded it says `.caughtUp` at the end; calling `next` again finds what came since.
+public struct CaptureCursor {
+  /// One step of the walk.
+  public enum Step: Sendable {
+    /// A record of `segment`.
+    case record(RecordHeader)
+    /// Sequences of messages that were recorded and are not there any more.
+    case missing(Range<UInt64>)
+    /// Bytes of `segment` without a valid record; what they held follows as `.missing`.
+    case damage(Damage)
+    /// A segment that cannot be read at all; what it held follows as `.missing`.
+    case unreadable(StoreError)
+    /// Nothing more now. `isFinal`: and nothing will come, since nobody is writing.
+    case caughtUp(isFinal: Bool)
+  }
+
+  public let capture: Capture
+  /// The segment of the last record.
+  public private(set) var segment: Segment?
+  /// The sequence that the next message should have.
+  public private(set) var nextSequence: UInt64
+
+  /// Inside a segment, or looking for the first usable one from a number on.
+  private enum Position {
+    case inside(SegmentCursor)
+    case before(number: UInt64)
+  }
+
+  private var position: Position
+  private let verification: SegmentCursor.Verification
+  /// Nobody has been writing since we looked last: what is not there now will not come.
+  private var isWriterGone = false
+  /// A record that was read and stands behind a gap which is told first.
+  private var pending: RecordHeader?
+
+  /// Starts at the beginning of the capture.
+  public init(_ capture: Capture, verifying: SegmentCursor.Verification) {
+    self.capture = capture
+    verification = verifying
+    position = .before(number: 0)
+    nextSequence = 0
+  }
+
+  /// Starts at a record whose place is known, for instance from the index.
+  public init(
+    _ capture: Capture, at place: RecordPlace, verifying: SegmentCursor.Verification
+  ) throws(StoreError) {
+    self.capture = capture
+    verification = verifying
+    nextSequence = place.sequence
+    position = .before(number: place.segment)
+    let path = "\(CapturePath.segments(capture.path))/\(CapturePath.segmentName(place.segment))"
+    if try FileSystem.metadata(path) != nil, let segment = try Segment(path: path) {
+      self.segment = segment
+      position = .inside(SegmentCursor(segment, at: place.offset, verifying: verifying))
+    }
+  }
+
+  /// Where the next step starts, to go on there another time.
+  public var place: RecordPlace {
+    let sequence = nextSequence
+    switch position {
+    case .before(let number):
+      return RecordPlace(segment: number, offset: RecordLayout.firstOffset, sequence: sequence)
+    case .inside(let cursor):
+      return RecordPlace(
+        segment: cursor.segment.header.number, offset: pending?.offset ?? cursor.offset,
+        sequence: sequence)
+    }
+  }
+
+  public mutating func next() -> Step {
+    if let record = pending {
+      pending = nil
+      return accept(record)
+    }
+    while true {
+      do throws(StoreError) {
+        let step =
+          switch position {
+          case .inside(let cursor): try advance(cursor)
+          case .before(let number): try enterSegment(from: number)
+          }
+        if let step { return step }
+      } catch {
+        return .unreadable(error)
+      }
+    }
+  }
+
+  /// One step inside a segment; nil when the position changed instead.
+  private mutating func advance(_ current: SegmentCursor) throws(StoreError) -> Step? {
+    var cursor = current
+    let step = cursor.next()
+    position = .inside(cursor)
+    switch step {
+    case .record(let record):
+      guard record.sequence > nextSequence else { return accept(record) }
+      pending = record
+      return missing(upTo: record.sequence)
+    case .damage(let damage):
+      return .damage(damage)
+    case .end(isSealed: true):
+      position = .before(number: cursor.segment.header.number + 1)
+      if let end = cursor.footerNextSequence, end > nextSequence { return missing(upTo: end) }
+      return nil
+    case .end(isSealed: false):
+      if isWriterGone {
+        position = .before(number: cursor.segment.header.number + 1)
+        return nil
+      }
+      return try caughtUpUnlessWriterIsGone()
+    }
+  }
+
+  /// Enters the next segment in use; nil when the caller should look again.
+  private mutating func enterSegment(from number: UInt64) throws(StoreError) -> Step? {
+    for file in try capture.segmentFiles() where file.number >= number {
+      position = .before(number: file.number + 1)
+      guard let opened = try Segment(path: file.path) else {
+        if isWriterGone { continue }
+        position = .before(number: number)
+        return try caughtUpUnlessWriterIsGone()
+      }
+      guard opened.header.captureID == capture.manifest.captureID else {
+        throw .damagedSegment(path: file.path, reason: "it belongs to another capture")
+      }
+      guard opened.header.firstSequence >= nextSequence else {
+        throw .damagedSegment(path: file.path, reason: "its sequences are those of another one")
+      }
+      segment = opened
+      position = .inside(SegmentCursor(opened, verifying: verification))
+      return opened.header.firstSequence > nextSequence
+        ? missing(upTo: opened.header.firstSequence) : nil
+    }
+    position = .before(number: number)
+    return isWriterGone ? .caughtUp(isFinal: true) : try caughtUpUnlessWriterIsGone()
+  }
+
+  /// What was committed before the writer went must be looked for once more after it went.
+  private mutating func caughtUpUnlessWriterIsGone() throws(StoreError) -> Step? {
+    if try capture.isBeingRecorded { return .caughtUp(isFinal: false) }
+    isWriterGone = true
+    return nil
+  }
+
+  private mutating func accept(_ record: RecordHeader) -> Step {
+    if record.kind == .data {
+      guard record.sequence >= nextSequence else {
+        return .damage(Damage(reason: .order, range: record.offset..<record.end))
+      }
+      nextSequence = record.sequence + 1
+    }
+    return .record(record)
+  }
+
+  private mutating func missing(upTo sequence: UInt64) -> Step {
+    defer { nextSequence = sequence }
+    return .missing(nextSequence..<sequence)
+  }
+}

@@ -1,0 +1,22 @@
+/// The names inside a capture's directory.
+public enum CapturePath {
+  public static func manifest(_ capture: String) -> String { "\(capture)/capture.json" }
+  public static func index(_ capture: String) -> String { "\(capture)/index.sqlite" }
+  public static func segments(_ capture: String) -> String { "\(capture)/segments" }
+
+  static let segmentSuffix = ".zseg"
+
+  /// Twelve digits, so that names sort as numbers do.
+  static func segmentName(_ number: UInt64) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(0, 12 - digits.count)) + digits + segmentSuffix
+  }
+
+  /// The number in a segment's name; nil for a file of another kind.
+  static func segmentNumber(_ name: String) -> UInt64? {
+    guard name.hasSuffix(segmentSuffix) else { return nil }
+    let digits = name.dropLast(segmentSuffix.count)
+    guard digits.count >= 12, digits.allSatisfy(\.isASCII) else { return nil }
+    return UInt64(digits)
+  }
+}

@@ -1,0 +1,13 @@
+private import CXXHash
+
+/// The check of the format: the low half of XXH3-64, seeded.
+///
+/// Source: `XXH3_64bits_withSeed`, <https://github.com/Cyan4973/xxHash>.
+func checksum(_ bytes: UnsafeRawBufferPointer, seed: UInt32) -> UInt32 {
+  unsafe UInt32(truncatingIfNeeded: xxh3_64(bytes.baseAddress, bytes.count, UInt64(seed)))
+}
+
+/// Rounds up to a multiple of `alignment`, a power of two.
+func aligned(_ value: Int, to alignment: Int) -> Int {
+  (value + alignment - 1) & ~(alignment - 1)
+}

@@ -1,0 +1,119 @@
+// A record of a segment: header, frame table, frames. Format.md is the normative text.
+//
+//   0        4        8        12       16                24       28    30   31   32
+//   | length | header | body   | seq    | monotonic ns    | frames | end | ki | fl |
+//   |        | check  | check  | (rel.) |                 | count  | pt  | nd | ag |
+
+/// What a record holds. Readers skip kinds they do not know.
+public struct RecordKind: RawRepresentable, Hashable, Sendable {
+  public let rawValue: UInt8
+
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// A message as it was received.
+  public static let data = RecordKind(rawValue: 1)
+  /// Something that happened to the recording, as one frame of JSON.
+  public static let event = RecordKind(rawValue: 2)
+  /// Both clocks read at one moment.
+  public static let clock = RecordKind(rawValue: 3)
+  /// Everything before it is on stable storage.
+  public static let checkpoint = RecordKind(rawValue: 4)
+  /// The last record of a sealed segment.
+  public static let footer = RecordKind(rawValue: 5)
+}
+
+/// The fixed part of a record, with offsets and sequences made absolute.
+public struct RecordHeader: Hashable, Sendable {
+  /// Where the record starts, in bytes from the start of its segment.
+  public var offset: Int
+  /// Bytes of the whole record, padding included; a multiple of 8.
+  public var length: Int
+  public var kind: RecordKind
+  public var flags: UInt8
+  /// The manifest's id of the endpoint that the message came from.
+  public var endpoint: UInt16
+  public var frameCount: Int
+  /// Ordinal of this message in the capture; for other kinds, of the next message.
+  public var sequence: UInt64
+  /// When the message was taken from its socket, on the monotonic clock of its segment's boot.
+  public var monotonicNanoseconds: Int64
+  var bodyCheck: UInt32
+
+  /// Where the next record starts.
+  public var end: Int { offset + length }
+}
+
+/// Sizes, offsets and limits of records, and the relations that must hold between them.
+public enum RecordLayout {
+  /// Bytes of the fixed header.
+  public static let headerSize = 32
+  /// Bytes of one entry of the frame table: u32 offset from the record's start, u32 length.
+  public static let frameEntrySize = 8
+  /// Records and small frames start on multiples of this.
+  public static let alignment = 8
+  /// Frames of at least `largeFrameSize` start on multiples of this in the segment, so that
+  /// FlatBuffers, Cap'n Proto and NumPy can read a mapped frame in place.
+  public static let largeFrameAlignment = 64
+  public static let largeFrameSize = 1024
+  /// The largest length that u32 can hold and that is a multiple of 8.
+  public static let lengthMax = Int(UInt32.max) & ~7
+
+  static let lengthOffset = 0
+  static let headerCheckOffset = 4
+  static let bodyCheckOffset = 8
+  static let sequenceOffset = 12
+  static let timeOffset = 16
+  static let frameCountOffset = 24
+  static let endpointOffset = 28
+  static let kindOffset = 30
+  static let flagsOffset = 31
+
+  /// Proves on first use that the fields lie back to back without a gap.
+  static let isSound: Void = {
+    precondition(lengthOffset == 0 && headerCheckOffset == lengthOffset + 4)
+    precondition(bodyCheckOffset == headerCheckOffset + 4 && sequenceOffset == bodyCheckOffset + 4)
+    precondition(timeOffset == sequenceOffset + 4 && timeOffset % 8 == 0)
+    precondition(frameCountOffset == timeOffset + 8 && endpointOffset == frameCountOffset + 4)
+    precondition(kindOffset == endpointOffset + 2 && flagsOffset == kindOffset + 1)
+    precondition(headerSize == flagsOffset + 1 && headerSize % alignment == 0)
+    precondition(largeFrameAlignment % alignment == 0 && largeFrameSize >= largeFrameAlignment)
+  }()
+
+  /// Where a frame of `count` bytes starts when the bytes before it end at `position`.
+  @inline(__always)
+  static func frameStart(after position: Int, count: Int) -> Int {
+    aligned(position, to: count >= largeFrameSize ? largeFrameAlignment : alignment)
+  }
+
+  /// Where a record that starts at `start` ends, both as offsets in the segment.
+  static func recordEnd(startingAt start: Int, frames: Span<UnsafeRawBufferPointer>) -> Int {
+    var end = unsafe start + headerSize + frameEntrySize * frames.count
+    for index in unsafe frames.indices {
+      let count = unsafe frames[index].count
+      end = frameStart(after: end, count: count) + count
+    }
+    return aligned(end, to: alignment)
+  }
+}
+
+/// Seven words: the 28 header bytes that the header check covers, the length and bytes 8 to 31.
+struct CheckedHeaderWords {
+  private var words: InlineArray<7, UInt32>
+
+  /// Takes bytes 8 to 31 from a record in memory, and the length as it is or will be.
+  init(length: UInt32, record: UnsafeRawPointer) {
+    words = unsafe [
+      length.littleEndian,
+      record.loadUnaligned(fromByteOffset: 8, as: UInt32.self),
+      record.loadUnaligned(fromByteOffset: 12, as: UInt32.self),
+      record.loadUnaligned(fromByteOffset: 16, as: UInt32.self),
+      record.loadUnaligned(fromByteOffset: 20, as: UInt32.self),
+      record.loadUnaligned(fromByteOffset: 24, as: UInt32.self),
+      record.loadUnaligned(fromByteOffset: 28, as: UInt32.self),
+    ]
+  }
+
+  func check(salt: UInt32) -> UInt32 {
+    unsafe words.span.withUnsafeBytes { unsafe checksum($0, seed: salt) }
+  }
+}

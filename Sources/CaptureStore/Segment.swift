@@ -1,0 +1,112 @@
+import Glibc
+import Synchronization
+
+/// A segment file mapped for reading, complete or still being written.
+///
+/// The records in it are reached by `SegmentCursor`; their frames are lent in place.
+@safe public final class Segment: @unchecked Sendable {
+  public let path: String
+  public let header: SegmentHeader
+  let mapping: Mapping
+  private let base: UnsafeRawPointer
+
+  /// Maps a segment; nil when it is reserved by a recorder and not in use yet.
+  ///
+  /// Throws `damagedSegment`, `newerFormat` or `unknownFeatures` by what the first page says.
+  public init?(path: String) throws(StoreError) {
+    self.path = path
+    let file = try FileSystem.open(path, O_RDONLY)
+    defer { FileSystem.close(file) }
+    let size = try FileSystem.size(file, path)
+    if size == 0 { return nil }
+    guard size >= SegmentLayout.headerSize else {
+      throw .damagedSegment(path: path, reason: "\(size) bytes are less than its first page")
+    }
+    mapping = try Mapping(file, path: path, size: size, writable: false)
+    unsafe base = UnsafeRawPointer(mapping.buffer.baseAddress!)
+
+    let page = unsafe UnsafeRawBufferPointer(start: base, count: SegmentLayout.headerSize)
+    do throws(SegmentHeader.Refusal) {
+      header = unsafe try SegmentHeader(page: page)
+    } catch .unused {
+      return nil
+    } catch .newerVersion(let version) {
+      throw .newerFormat(path: path, version: Int(version))
+    } catch .unknownFeatures(let bits) {
+      throw .unknownFeatures(path: path, bits: bits)
+    } catch .damaged {
+      throw .damagedSegment(path: path, reason: "the check of its first page does not match")
+    } catch {
+      throw .damagedSegment(path: path, reason: "it does not start like a segment")
+    }
+  }
+
+  /// Bytes of the mapping; a segment being written has more of them than records.
+  public var size: Int { mapping.count }
+
+  /// The whole file.
+  public var bytes: RawSpan {
+    @_lifetime(borrow self) get {
+      let span = unsafe RawSpan(_unsafeStart: base, byteCount: size)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  /// One frame of a record of this segment, in place.
+  ///
+  /// The bounds are checked against the record, whatever the table says: nil when they do not fit.
+  @_lifetime(borrow self)
+  public func frame(_ index: Int, of record: RecordHeader) -> RawSpan? {
+    guard let range = frameRange(index, of: record) else { return nil }
+    return bytes.extracting(range)
+  }
+
+  /// The whole record, header and padding included: what a copy of it must contain.
+  @_lifetime(borrow self)
+  public func bytes(of record: RecordHeader) -> RawSpan {
+    bytes.extracting(record.offset..<record.end)
+  }
+
+  /// Where a frame lies, as offsets in the segment; nil when the table says something impossible.
+  public func frameRange(_ index: Int, of record: RecordHeader) -> Range<Int>? {
+    precondition(index >= 0 && index < record.frameCount, "a frame that the record has")
+    precondition(record.end <= size, "a record of this segment")
+    let entry = record.offset + RecordLayout.headerSize + RecordLayout.frameEntrySize * index
+    guard entry + RecordLayout.frameEntrySize <= record.end else { return nil }
+    let offset = Int(load(UInt32.self, at: entry))
+    let count = Int(load(UInt32.self, at: entry + 4))
+    guard offset <= record.length, count <= record.length - offset else { return nil }
+    let start = record.offset + offset
+    return start..<start + count
+  }
+
+  /// Reads pages in: now, so that later accesses do not wait.
+  public func populate(_ range: Range<Int>) throws(StoreError) {
+    try mapping.advise(range.clamped(to: 0..<size), .populateForReading)
+  }
+
+  // What the cursor reads, all of it inside the mapping by its own checks.
+
+  func load<T: FixedWidthInteger>(_ type: T.Type, at offset: Int) -> T {
+    assert(offset >= 0 && offset + MemoryLayout<T>.size <= size)
+    return T(littleEndian: unsafe base.loadUnaligned(fromByteOffset: offset, as: T.self))
+  }
+
+  /// The length word of a record, with acquire ordering: what it covers is complete.
+  func loadLength(at offset: Int) -> UInt32 {
+    assert(offset >= 0 && offset + 4 <= size && offset % 8 == 0)
+    let word = unsafe UnsafeMutableRawPointer(mutating: base + offset)
+    return unsafe UInt32(
+      littleEndian: word.assumingMemoryBound(to: Atomic<UInt32>.self)
+        .pointee.load(ordering: .acquiring))
+  }
+
+  func headerCheck(length: UInt32, at offset: Int) -> UInt32 {
+    unsafe CheckedHeaderWords(length: length, record: base + offset).check(salt: header.salt)
+  }
+
+  func bodyCheck(_ range: Range<Int>) -> UInt32 {
+    let body = unsafe UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count)
+    return unsafe checksum(body, seed: header.salt)
+  }
+}

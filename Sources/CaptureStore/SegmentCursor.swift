@@ -1,0 +1,118 @@
+/// Bytes of a segment that hold no valid record.
+public struct Damage: Hashable, Sendable {
+  public enum Reason: String, Hashable, Sendable {
+    /// The framing is good, the bytes of one record are not what was written.
+    case body = "body check does not match"
+    /// No record starts here; reading goes on at the next place where one does.
+    case header = "header check does not match"
+    /// A valid record whose sequence has been there already.
+    case order = "sequence runs backwards"
+  }
+
+  public var reason: Reason
+  /// Offsets in the segment.
+  public var range: Range<Int>
+}
+
+/// Walks the records of one segment in order, and goes on after damage.
+///
+/// At the end of a segment that is being written `next` says `.end`; calling it again later finds
+/// what has been committed since.
+public struct SegmentCursor {
+  /// One step of the walk.
+  public enum Step: Hashable, Sendable {
+    case record(RecordHeader)
+    case damage(Damage)
+    /// Nothing valid follows. `isSealed`: a footer said so, and nothing ever will.
+    case end(isSealed: Bool)
+  }
+
+  /// What is checked of each record.
+  public enum Verification: Sendable {
+    /// The header: enough to walk.
+    case header
+    /// Header and body: every byte that is handed out.
+    case body
+  }
+
+  public let segment: Segment
+  /// Where the next step starts, in bytes from the start of the segment.
+  public private(set) var offset: Int
+  /// The sequence after the last message, once the footer was read.
+  public private(set) var footerNextSequence: UInt64?
+  private let verification: Verification
+
+  /// Starts at a record, or at the first one.
+  public init(
+    _ segment: Segment, at offset: Int = RecordLayout.firstOffset, verifying: Verification
+  ) {
+    precondition(offset >= SegmentLayout.headerSize && offset % 8 == 0, "a record's offset")
+    self.segment = segment
+    self.offset = offset
+    verification = verifying
+  }
+
+  public mutating func next() -> Step {
+    if footerNextSequence != nil { return .end(isSealed: true) }
+    guard segment.size - offset >= RecordLayout.headerSize else { return .end(isSealed: false) }
+    let length = segment.loadLength(at: offset)
+    if length == 0 { return .end(isSealed: false) }
+    guard let record = header(at: offset, length: length) else { return resynchronize() }
+
+    offset = record.end
+    if verification == .body || record.kind == .footer {
+      let body = record.offset + RecordLayout.headerSize..<record.end
+      guard segment.bodyCheck(body) == record.bodyCheck else {
+        return .damage(Damage(reason: .body, range: record.offset..<record.end))
+      }
+    }
+    if record.kind == .footer {
+      footerNextSequence = record.sequence
+      return .end(isSealed: true)
+    }
+    return .record(record)
+  }
+
+  /// The header at an offset, if there is a valid one.
+  private func header(at offset: Int, length: UInt32) -> RecordHeader? {
+    let count = Int(length)
+    guard count >= RecordLayout.headerSize, count % RecordLayout.alignment == 0,
+      count <= segment.size - offset,
+      segment.load(UInt32.self, at: offset + RecordLayout.headerCheckOffset)
+        == segment.headerCheck(length: length, at: offset)
+    else { return nil }
+    let frameCount = Int(segment.load(UInt32.self, at: offset + RecordLayout.frameCountOffset))
+    guard frameCount <= (count - RecordLayout.headerSize) / RecordLayout.frameEntrySize else {
+      return nil
+    }
+    let relative = segment.load(UInt32.self, at: offset + RecordLayout.sequenceOffset)
+    return RecordHeader(
+      offset: offset,
+      length: count,
+      kind: RecordKind(rawValue: segment.load(UInt8.self, at: offset + RecordLayout.kindOffset)),
+      flags: segment.load(UInt8.self, at: offset + RecordLayout.flagsOffset),
+      endpoint: segment.load(UInt16.self, at: offset + RecordLayout.endpointOffset),
+      frameCount: frameCount,
+      sequence: segment.header.firstSequence &+ UInt64(relative),
+      monotonicNanoseconds: segment.load(Int64.self, at: offset + RecordLayout.timeOffset),
+      bodyCheck: segment.load(UInt32.self, at: offset + RecordLayout.bodyCheckOffset))
+  }
+
+  /// Looks for the next place where a valid header stands, on multiples of 8.
+  private mutating func resynchronize() -> Step {
+    let start = offset
+    offset += RecordLayout.alignment
+    while segment.size - offset >= RecordLayout.headerSize {
+      let length = segment.loadLength(at: offset)
+      if length != 0, header(at: offset, length: length) != nil { break }
+      offset += RecordLayout.alignment
+    }
+    if segment.size - offset < RecordLayout.headerSize { offset = segment.size & ~7 }
+    return .damage(Damage(reason: .header, range: start..<offset))
+  }
+}
+
+extension RecordLayout {
+  /// Where the first record of every segment starts.
+  public static let firstOffset = SegmentLayout.headerSize
+}

@@ -1,0 +1,177 @@
+import Synchronization
+import Threads
+
+/// The thread that prepares segments ahead of the writer and finishes them behind it.
+///
+/// Ahead: the next segment exists, with its space reserved, before it is needed; pages are
+/// faulted in as far in front of the writer as its present rate needs. Behind: a full segment
+/// gets its footer, is cut to its size and synced. The writer only ever swaps a pointer.
+final class SegmentKeeper: Sendable {
+  private struct State {
+    var active: SegmentWriter
+    var spare: SegmentWriter?
+    var retired: [(segment: SegmentWriter, nextSequence: UInt64)] = []
+    var nextNumber: UInt64
+    var failure: StoreError?
+    var isStopping = false
+  }
+
+  private let state: Guarded<State>
+  private let directory: String
+  private let segmentSize: Int
+  private let thread: WorkerThread
+
+  /// Starts the thread behind the first segment, which the caller made and started.
+  init(directory: String, segmentSize: Int, active: SegmentWriter) {
+    self.directory = directory
+    self.segmentSize = segmentSize
+    let state = Guarded(State(active: active, nextNumber: active.number + 1))
+    self.state = state
+    thread = WorkerThread(name: "zcap keeper") {
+      Self.run(state, directory: directory, segmentSize: segmentSize)
+    }
+  }
+
+  /// What went wrong on the keeper's thread: no further segment will come.
+  var failure: StoreError? { state.withLock { $0.failure } }
+
+  /// Retires the active segment and hands out the next one, unstarted, with room for `size` bytes.
+  /// Waits where the next one is not ready yet; throws what keeps it from becoming ready.
+  func roll(nextSequence: UInt64, size: Int) throws(StoreError) -> SegmentWriter {
+    let next: Result<SegmentWriter, StoreError> = state.wait { state in
+      if let failure = state.failure { return .failure(failure) }
+      guard let spare = state.spare else { return nil }
+      state.spare = nil
+      state.retired.append((state.active, nextSequence))
+      state.active = spare
+      return .success(spare)
+    }
+    let segment = try next.get()
+    if segment.capacity < size { try segment.grow(to: size) }
+    return segment
+  }
+
+  /// Seals what is left, the active segment included, and ends the thread.
+  func finish(nextSequence: UInt64) throws(StoreError) {
+    state.withLock { state in
+      state.retired.append((state.active, nextSequence))
+      state.isStopping = true
+    }
+    thread.join()
+    if let failure { throw failure }
+  }
+
+  // MARK: - The thread
+
+  private enum Work {
+    case prepare(number: UInt64)
+    case seal(SegmentWriter, nextSequence: UInt64)
+    case populate(SegmentWriter, next: SegmentWriter?)
+    case stop(unused: SegmentWriter?)
+  }
+
+  private static func run(_ state: Guarded<State>, directory: String, segmentSize: Int) {
+    var readAhead = PageReadAhead()
+    while true {
+      let work = state.wait(nanoseconds: readAhead.intervalNanoseconds) { Self.urgentWork(&$0) }
+      do throws(StoreError) {
+        switch work ?? state.withLock({ .populate($0.active, next: $0.spare) }) {
+        case .prepare(let number):
+          let segment = try SegmentWriter(directory: directory, number: number, size: segmentSize)
+          try FileSystem.synchronizeDirectory(directory)
+          state.withLock { $0.spare = segment }
+        case .seal(let segment, let nextSequence):
+          try segment.seal(nextSequence: nextSequence)
+        case .populate(let active, let next):
+          try readAhead.advance(active, next: next)
+        case .stop(let unused):
+          try unused?.discard()
+          try FileSystem.synchronizeDirectory(directory)
+          return
+        }
+      } catch {
+        state.withLock { $0.failure = $0.failure ?? error }
+        if case .stop = work { return }
+      }
+    }
+  }
+
+  /// What cannot wait, the next segment before all: the writer may be waiting for it.
+  private static func urgentWork(_ state: inout State) -> Work? {
+    if state.spare == nil && state.failure == nil && !state.isStopping {
+      defer { state.nextNumber += 1 }
+      return .prepare(number: state.nextNumber)
+    }
+    if !state.retired.isEmpty {
+      let (segment, nextSequence) = state.retired.removeFirst()
+      return .seal(segment, nextSequence: nextSequence)
+    }
+    if state.isStopping {
+      defer { state.spare = nil }
+      return .stop(unused: state.spare)
+    }
+    return nil
+  }
+}
+
+/// Faults pages in ahead of the writer, as far as its present rate needs and no further.
+///
+/// A page fault taken by the writer costs it half its speed and more at large frames. Populating
+/// far ahead of a slow writer has its own price: the disk gets every page twice.
+private struct PageReadAhead {
+  /// How much of the future is kept populated.
+  private static let horizonSeconds = 0.2
+  private static let distanceMax = 64 << 20
+  private static let stepSize = 4 << 20
+
+  private var segment: SegmentWriter?
+  private var populatedEnd = 0
+  private var spareEnd = 0
+  private var lastEnd = 0
+  private var lastTime = CaptureClock.monotonicNanoseconds()
+  private var bytesPerSecond = 0.0
+
+  /// How long the keeper may sleep: short while much is written.
+  var intervalNanoseconds: Int64 { bytesPerSecond > 1e6 ? 5_000_000 : 100_000_000 }
+
+  mutating func advance(_ active: SegmentWriter, next: SegmentWriter?) throws(StoreError) {
+    let isNew = active !== segment
+    if isNew {
+      segment = active
+      populatedEnd = spareEnd
+      spareEnd = 0
+      lastEnd = 0
+    }
+    measure(active.committedEnd.load(ordering: .acquiring), isNew: isNew)
+
+    let distance = min(Int(bytesPerSecond * Self.horizonSeconds), Self.distanceMax)
+    let target = min(lastEnd + distance, active.capacity)
+    populatedEnd = max(populatedEnd, lastEnd)
+    while populatedEnd < target {
+      let end = min(populatedEnd + Self.stepSize, target)
+      try active.mapping.advise(populatedEnd..<end, .populateForWriting)
+      populatedEnd = max(end, active.committedEnd.load(ordering: .acquiring))
+    }
+    // Near the end, the beginning of the next segment belongs to the same future.
+    guard let next else { return }
+    let spill = min(lastEnd + distance - active.capacity, next.capacity)
+    while spareEnd < spill {
+      let end = min(spareEnd + Self.stepSize, spill)
+      try next.mapping.advise(spareEnd..<end, .populateForWriting)
+      spareEnd = end
+    }
+  }
+
+  /// Follows the writer's rate: up at once, down by half a step, so that a burst finds its pages.
+  private mutating func measure(_ end: Int, isNew: Bool) {
+    let now = CaptureClock.monotonicNanoseconds()
+    let seconds = max(Double(now - lastTime) / 1e9, 1e-4)
+    if !isNew {
+      let present = Double(end - lastEnd) / seconds
+      bytesPerSecond = max(present, bytesPerSecond * 0.9)
+      if bytesPerSecond < 1 { bytesPerSecond = 0 }
+    }
+    lastEnd = end
+    lastTime = now
+  }
+}

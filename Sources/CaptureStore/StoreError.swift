@@ -1,0 +1,65 @@
+import Glibc
+
+/// What can go wrong with a capture on disk. Each description is one line: what, where, what to do.
+public enum StoreError: Error, Hashable, Sendable {
+  /// An operation of the system failed.
+  case system(operation: String, path: String, code: CInt)
+  /// There is nothing at the path.
+  case noSuchCapture(path: String)
+  /// The path has no `capture.json`.
+  case notACapture(path: String)
+  /// A capture (or something else) is there already.
+  case captureExists(path: String)
+  /// Another process is writing to the capture.
+  case captureInUse(path: String)
+  /// `capture.json` cannot be understood.
+  case damagedManifest(path: String, reason: String)
+  /// The capture or a segment was written by a later zcap.
+  case newerFormat(path: String, version: Int)
+  /// A segment uses features that this version does not know and must not ignore.
+  case unknownFeatures(path: String, bits: UInt64)
+  /// The first page of a segment is not what a segment starts with, or its check does not match.
+  case damagedSegment(path: String, reason: String)
+  /// One message needs a record of more than 4 GiB.
+  case messageTooLarge(bytes: Int, frames: Int)
+  /// A segment got as many messages as relative sequences can count, or a size out of range.
+  case segmentSize(bytes: Int, allowed: ClosedRange<Int>)
+}
+
+extension StoreError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .system(let operation, let path, let code):
+      "\(path): \(operation): \(Self.text(of: code))"
+    case .noSuchCapture(let path):
+      "\(path): no such capture"
+    case .notACapture(let path):
+      "\(path): not a capture (it has no capture.json)"
+    case .captureExists(let path):
+      "\(path): exists already; choose another name with -o, or remove it first"
+    case .captureInUse(let path):
+      "\(path): is being recorded by another process; stop that one, or choose another name with -o"
+    case .damagedManifest(let path, let reason):
+      "\(path): cannot be read as a manifest: \(reason)"
+    case .newerFormat(let path, let version):
+      "\(path): written in format version \(version), this zcap reads up to "
+        + "\(Manifest.formatVersion); use a newer zcap"
+    case .unknownFeatures(let path, let bits):
+      "\(path): uses features that this zcap does not know (bits 0x\(String(bits, radix: 16))); "
+        + "use a newer zcap"
+    case .damagedSegment(let path, let reason):
+      "\(path): damaged segment: \(reason)"
+    case .messageTooLarge(let bytes, let frames):
+      "a message of \(bytes) bytes in \(frames) frames does not fit into a record (4 GiB)"
+    case .segmentSize(let bytes, let allowed):
+      "a segment size of \(bytes) bytes is out of range "
+        + "(\(allowed.lowerBound) to \(allowed.upperBound))"
+    }
+  }
+
+  /// Source: `strerror(3)`.
+  private static func text(of code: CInt) -> String {
+    guard let text = unsafe strerror(code) else { return "error \(code)" }
+    return unsafe String(cString: text)
+  }
+}

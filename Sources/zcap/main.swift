@@ -1,0 +1,4 @@
+import ArgumentParser
+import CaptureStore
+struct Z: ParsableCommand { }
+Z.main()
