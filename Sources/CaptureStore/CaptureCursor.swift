@@ -52,7 +52,7 @@ public struct CaptureCursor {
     verification = verifying
     nextSequence = place.sequence
     position = .before(number: place.segment)
-    let path = "\(CapturePath.segments(capture.path))/\(CapturePath.segmentName(place.segment))"
+    let path = CapturePath.segment(capture.path, place.segment)
     if try FileSystem.metadata(path) != nil, let segment = try Segment(path: path) {
       self.segment = segment
       position = .inside(SegmentCursor(segment, at: place.offset, verifying: verifying))

@@ -4,6 +4,11 @@ public enum CapturePath {
   public static func index(_ capture: String) -> String { "\(capture)/index.sqlite" }
   public static func segments(_ capture: String) -> String { "\(capture)/segments" }
 
+  /// The file of a segment.
+  public static func segment(_ capture: String, _ number: UInt64) -> String {
+    "\(segments(capture))/\(segmentName(number))"
+  }
+
   static let segmentSuffix = ".zseg"
 
   /// Twelve digits, so that names sort as numbers do.

@@ -11,3 +11,8 @@ func checksum(_ bytes: UnsafeRawBufferPointer, seed: UInt32) -> UInt32 {
 func aligned(_ value: Int, to alignment: Int) -> Int {
   (value + alignment - 1) & ~(alignment - 1)
 }
+
+/// A hash for tables of byte strings. Source: `XXH3_64bits`.
+public func contentHash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+  unsafe xxh3_64(bytes.baseAddress, bytes.count, 0)
+}

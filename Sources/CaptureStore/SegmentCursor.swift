@@ -116,3 +116,15 @@ extension RecordLayout {
   /// Where the first record of every segment starts.
   public static let firstOffset = SegmentLayout.headerSize
 }
+
+extension Segment {
+  /// Whether the file ends with a valid footer: nothing was torn off, nothing will be added.
+  public var isSealed: Bool {
+    let offset = size - SegmentFooter.recordSize
+    guard offset >= RecordLayout.firstOffset, offset % RecordLayout.alignment == 0 else {
+      return false
+    }
+    var cursor = SegmentCursor(self, at: offset, verifying: .body)
+    return cursor.next() == .end(isSealed: true)
+  }
+}

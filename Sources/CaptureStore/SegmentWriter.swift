@@ -167,12 +167,9 @@ import Synchronization
   }
 }
 
-/// What the footer of a sealed segment says.
-struct SegmentFooter: Hashable, Sendable {
-  /// The sequence that follows the segment's last message.
-  var nextSequence: UInt64
-
-  static let size = 8
+/// The last record of a sealed segment: one frame, the sequence that follows its last message.
+enum SegmentFooter {
+  static let recordSize = RecordLayout.headerSize + RecordLayout.frameEntrySize + 8
 }
 
 extension SegmentWriter {

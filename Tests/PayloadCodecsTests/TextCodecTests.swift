@@ -8,8 +8,7 @@ struct TextCodecTests {
     arguments: [
       "status.temperature", "The quick brown fox\n", "naïve café", "Ελληνικά κείμενα", "日本語テキスト",
       "😀 emoji 👩‍👩‍👧", "עברית ועוד", "tabs\tand\r\nlines", "\u{1B}[31mred\u{1B}[0m",
-      "\u{FEFF}with mark",
-      "noncharacter \u{FFFE}", "top \u{10FFFF}",
+      "\u{FEFF}with mark", "noncharacter \u{FFFE}", "the top \u{10FFFF}",
     ])
   func scripts(text: String) {
     #expect(detect(text) == Detection(.text, .likely))
@@ -91,7 +90,7 @@ struct UTF8Tests {
 
   @Test("every sequence of two bytes, and of three and four around the borders, as Swift judges it")
   func agreesWithSwift() {
-    let borders: [UInt8] = [0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xFF]
+    let borders: [UInt8] = [0x7F, 0x80, 0xBF, 0xC0]
     for first in UInt8(0x80)...0xFF {
       for second in UInt8(0x80)...0xFF {
         compare([first, second])

@@ -1,0 +1,106 @@
+import CaptureStore
+import PayloadCodecs
+
+/// What the frames of one topic have meant from some message on, position by position.
+///
+/// Found by looking at samples: the first messages of a topic, then one in `sampleStride`, and
+/// every frame at a position where none was before. A sample that contradicts what was held starts
+/// a new era; the walk is the same live and in `zcap reindex`, and so are the eras.
+struct FrameTags: Hashable, Sendable {
+  /// Frames behind this many are not looked at one by one; the tag then ends with `...`.
+  static let frameCountMax = 16
+  static let firstSamples = 8
+  static let sampleStride: Int64 = 64
+  /// A topic that changed this often is not asked again.
+  static let erasMax = 1000
+
+  /// The tag of each position; never `empty`, which is a property of the single frame.
+  private(set) var tags: [CodecTag?] = []
+
+  init() {}
+
+  /// Looks at the frames of one message. Returns whether anything held was changed.
+  mutating func learn(
+    from message: RecordHeader, in segment: Segment, registry: CodecRegistry
+  ) -> Bool {
+    var isChanged = false
+    for position in 0..<min(message.frameCount, Self.frameCountMax) {
+      if position == tags.count { tags.append(nil) }
+      guard let frame = segment.frame(position, of: message), !frame.isEmpty else { continue }
+      let detection = registry.detect(frame)
+      guard let held = tags[position] else {
+        tags[position] = detection.tag
+        isChanged = true
+        continue
+      }
+      // A guess does not displace what is held, but "none of them" refutes it.
+      let isRefuted = detection.confidence > .guess || detection.tag == .raw
+      if held != detection.tag && isRefuted {
+        tags[position] = detection.tag
+        isChanged = true
+      }
+    }
+    return isChanged
+  }
+
+  /// Whether every position of a message with this shape has been seen.
+  func covers(_ shape: MessageShape) -> Bool {
+    for position in 0..<min(shape.frameCount, Self.frameCountMax) where !shape.isEmpty(position) {
+      if position >= tags.count || tags[position] == nil { return false }
+    }
+    return true
+  }
+
+  /// The tag of a message: those of its frames, joined by `|`.
+  func tag(of shape: MessageShape) -> String {
+    var parts: [String] = []
+    for position in 0..<min(shape.frameCount, Self.frameCountMax) {
+      let tag = shape.isEmpty(position) || position >= tags.count ? nil : tags[position]
+      parts.append((tag ?? .empty).rawValue)
+    }
+    if shape.frameCount > Self.frameCountMax { parts.append("...") }
+    return parts.joined(separator: "|")
+  }
+
+  /// One line for the index: tags by position, `-` where nothing was seen yet.
+  var storedText: String { tags.map { $0?.rawValue ?? "-" }.joined(separator: "|") }
+
+  init(storedText: String) {
+    guard !storedText.isEmpty else { return }
+    tags = storedText.split(separator: "|", omittingEmptySubsequences: false)
+      .map { $0 == "-" ? nil : CodecTag(rawValue: String($0)) }
+  }
+}
+
+/// How many frames a message has, and which of the first ones are empty.
+struct MessageShape: Hashable, Sendable {
+  /// Counts up to one more than are looked at.
+  let frameCount: Int
+  private let empties: UInt32
+  /// Bytes of all frames.
+  let bytes: Int
+
+  init(_ message: RecordHeader, in segment: Segment) {
+    var empties: UInt32 = 0
+    var bytes = 0
+    for index in 0..<message.frameCount {
+      let count = segment.frameRange(index, of: message)?.count ?? 0
+      bytes += count
+      if count == 0 && index < FrameTags.frameCountMax { empties |= 1 << UInt32(index) }
+    }
+    frameCount = min(message.frameCount, FrameTags.frameCountMax + 1)
+    self.empties = empties
+    self.bytes = bytes
+  }
+
+  func isEmpty(_ position: Int) -> Bool { empties & (1 << UInt32(position)) != 0 }
+
+  static func == (left: MessageShape, right: MessageShape) -> Bool {
+    left.frameCount == right.frameCount && left.empties == right.empties
+  }
+
+  func hash(into hasher: inout Hasher) {
+    hasher.combine(frameCount)
+    hasher.combine(empties)
+  }
+}

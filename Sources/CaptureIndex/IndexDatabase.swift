@@ -1,0 +1,187 @@
+import CaptureStore
+import Foundation
+import GRDB
+
+/// `index.sqlite` as the walk sees it: takes news, gives back the past.
+struct IndexDatabase {
+  let queue: DatabaseQueue
+
+  /// Creates an index file, in place of any that is there.
+  static func create(_ path: String) throws -> IndexDatabase {
+    for suffix in ["", "-wal", "-shm", "-journal"] where unsafe access(path + suffix, F_OK) == 0 {
+      unsafe unlink(path + suffix)
+    }
+    let mask = umask(0o077)
+    defer { umask(mask) }
+    var configuration = Configuration()
+    configuration.journalMode = .wal
+    // The index is derived: after a power loss it is made again, so commits need not wait for it.
+    configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = OFF") }
+    let queue = try DatabaseQueue(path: path, configuration: configuration)
+    try queue.write { try IndexSchema.create($0) }
+    return IndexDatabase(queue: queue)
+  }
+
+  /// An index that lives in memory: for captures whose own is missing or behind.
+  static func inMemory() throws -> IndexDatabase {
+    let queue = try DatabaseQueue()
+    try queue.write { try IndexSchema.create($0) }
+    return IndexDatabase(queue: queue)
+  }
+
+  /// Opens what is there, for reading; nil when it is no index that this version understands.
+  static func open(_ path: String, of capture: Capture) -> IndexDatabase? {
+    guard unsafe access(path, R_OK) == 0 else { return nil }
+    var configuration = Configuration()
+    configuration.readonly = true
+    configuration.busyMode = .timeout(5)
+    do {
+      let queue = try DatabaseQueue(path: path, configuration: configuration)
+      let isOurs = try queue.read { database in
+        let version = try Int.fetchOne(database, sql: "PRAGMA user_version")
+        guard version == IndexSchema.version else { return false }
+        let uuid = try String.fetchOne(database, sql: "SELECT capture FROM progress")
+        return uuid == capture.manifest.uuid.uuidString
+      }
+      return isOurs ? IndexDatabase(queue: queue) : nil
+    } catch {
+      return nil
+    }
+  }
+
+  /// Leaves one plain file behind, which can be read from a medium that cannot be written.
+  func close() throws {
+    try? queue.inDatabase { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
+    try queue.close()
+  }
+
+  // MARK: - Writing
+
+  /// Stores what is new in a walk, in one transaction.
+  func store(_ walk: inout IndexWalk) throws {
+    let news = walk.takeNews()
+    try queue.write { [walk] database in
+      try Self.storeNames(walk, news, database)
+      try Self.storeSummaries(walk, news, database)
+      for block in news.blocks { try Self.store(block, database) }
+      if let block = walk.openBlock { try Self.store(block, database) }
+      for sequences in news.missing {
+        try database.cachedStatement(sql: "INSERT OR REPLACE INTO missing VALUES (?, ?)")
+          .execute(arguments: [Int64(sequences.lowerBound), sequences.count])
+      }
+      try Self.storeProgress(walk, database)
+    }
+  }
+
+  private static func storeNames(
+    _ walk: IndexWalk, _ news: IndexWalk.News, _ database: Database
+  ) throws {
+    let topic = try database.cachedStatement(sql: "INSERT OR REPLACE INTO topic VALUES (?, ?)")
+    if news.firstTopic == 1 { try topic.execute(arguments: [TopicTable.noTopic, nil]) }
+    for id in news.firstTopic..<max(walk.topics.count + 1, news.firstTopic) {
+      try topic.execute(arguments: [id, Data(walk.topics.name(of: id))])
+    }
+    if walk.topics.count == TopicTable.countMax {
+      try topic.execute(arguments: [TopicTable.overflow, Data(TopicTable.overflowName)])
+    }
+    let codec = try database.cachedStatement(sql: "INSERT INTO codec VALUES (?, ?)")
+    for id in news.firstCodec..<walk.codecs.count {
+      try codec.execute(arguments: [id, walk.codecs[id]])
+    }
+    let era = try database.cachedStatement(sql: "INSERT OR REPLACE INTO era VALUES (?, ?, ?, ?)")
+    for new in news.eras {
+      try era.execute(arguments: [
+        new.endpoint, new.topic, Int64(new.firstSequence), new.tags.storedText,
+      ])
+    }
+  }
+
+  private static func storeSummaries(
+    _ walk: IndexWalk, _ news: IndexWalk.News, _ database: Database
+  ) throws {
+    let statement = try database.cachedStatement(
+      sql: "INSERT OR REPLACE INTO summary VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+    for id in news.summaries {
+      let summary = walk.summaries[id]
+      let total = summary.total
+      try statement.execute(arguments: [
+        id, summary.endpoint, summary.topic, summary.codec, total.messages, total.bytes,
+        total.firstTime, total.lastTime,
+      ])
+    }
+  }
+
+  /// A block's id is the sequence of its first message, so that the open block replaces itself.
+  private static func store(_ block: IndexWalk.Block, _ database: Database) throws {
+    let id = Int64(block.firstSequence)
+    try database.cachedStatement(
+      sql: "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    ).execute(arguments: [
+      id, Int64(block.segment), block.offset, block.endOffset, id, block.tally.messages,
+      block.tally.firstTime, block.tally.lastTime,
+    ])
+    let statement = try database.cachedStatement(
+      sql: "INSERT OR REPLACE INTO block_summary VALUES (?, ?, ?, ?, ?, ?)")
+    for (summary, tally) in block.summaries {
+      try statement.execute(arguments: [
+        id, summary, tally.messages, tally.bytes, tally.firstTime, tally.lastTime,
+      ])
+    }
+  }
+
+  private static func storeProgress(_ walk: IndexWalk, _ database: Database) throws {
+    let capture = walk.cursor.capture
+    let place = walk.cursor.place
+    try database.cachedStatement(
+      sql: "INSERT OR REPLACE INTO progress VALUES (1, ?, ?, ?, ?, ?, ?, ?)"
+    ).execute(arguments: [
+      capture.manifest.uuid.uuidString, walk.rule.description, Int64(place.segment), place.offset,
+      Int64(place.sequence), walk.lost, walk.damagedBytes,
+    ])
+    let endpoint = try database.cachedStatement(sql: "INSERT OR IGNORE INTO endpoint VALUES (?, ?)")
+    for (id, recorded) in capture.manifest.endpoints.enumerated() {
+      try endpoint.execute(arguments: [id, recorded.address])
+    }
+  }
+
+  // MARK: - Reading back
+
+  /// What the walk that made this index knew when it stored last.
+  func past(verifying: SegmentCursor.Verification) throws -> IndexWalk.Past {
+    try queue.read { database in
+      guard let row = try Row.fetchOne(database, sql: "SELECT * FROM progress") else {
+        throw DatabaseError(message: "the index has no progress row")
+      }
+      let topics = try Data.fetchAll(
+        database, sql: "SELECT name FROM topic WHERE id BETWEEN 1 AND ? ORDER BY id",
+        arguments: [TopicTable.countMax])
+      let summaries = try Row.fetchAll(database, sql: "SELECT * FROM summary ORDER BY id").map {
+        var summary = IndexWalk.Summary(
+          endpoint: $0["endpoint"], topic: $0["topic"], codec: $0["codec"])
+        summary.total = Tally(
+          messages: $0["messages"], bytes: $0["bytes"], firstTime: $0["first_time_ns"],
+          lastTime: $0["last_time_ns"])
+        return summary
+      }
+      return IndexWalk.Past(
+        place: RecordPlace(
+          segment: UInt64(row["segment"] as Int64), offset: row["offset"],
+          sequence: UInt64(row["sequence"] as Int64)),
+        verification: verifying,
+        topics: topics.map { Array($0) },
+        codecs: try String.fetchAll(database, sql: "SELECT tag FROM codec ORDER BY id"),
+        summaries: summaries,
+        eras: try Self.eras(database),
+        lost: row["lost"], damagedBytes: row["damaged_bytes"])
+    }
+  }
+
+  static func eras(_ database: Database) throws -> [IndexWalk.Era] {
+    try Row.fetchAll(database, sql: "SELECT * FROM era ORDER BY first_sequence").map {
+      IndexWalk.Era(
+        endpoint: $0["endpoint"], topic: $0["topic"],
+        firstSequence: UInt64($0["first_sequence"] as Int64),
+        tags: FrameTags(storedText: $0["tags"]))
+    }
+  }
+}

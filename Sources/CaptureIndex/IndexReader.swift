@@ -1,0 +1,145 @@
+public import CaptureStore
+import Foundation
+import GRDB
+import PayloadCodecs
+
+/// A capture as its index tells it, complete up to the moment of opening. Changes nothing on disk.
+///
+/// Where the index on disk is missing, of another version, or behind the segments of a capture
+/// that nobody records any more, the rest is walked and indexed in memory.
+public final class IndexReader {
+  public let capture: Capture
+  public let isBeingRecorded: Bool
+  /// The rule that the index was made with.
+  public let topicRule: TopicRule
+  let database: IndexDatabase
+
+  public init(_ capture: Capture) throws {
+    self.capture = capture
+    isBeingRecorded = try capture.isBeingRecorded
+    let onDisk = IndexDatabase.open(CapturePath.index(capture.path), of: capture)
+    let stored = try onDisk?.topicRule()
+    let rule = stored ?? TopicRule(capture.manifest.topicRule) ?? .auto
+    topicRule = rule
+    if let onDisk {
+      let isUsable = try isBeingRecorded || Self.isComplete(onDisk, capture)
+      database = try isUsable ? onDisk : Self.complete(onDisk, capture, rule)
+    } else {
+      database = try Self.complete(nil, capture, rule)
+    }
+  }
+
+  private static func isComplete(_ index: IndexDatabase, _ capture: Capture) throws -> Bool {
+    let place = try index.past(verifying: .header).place
+    var cursor = try CaptureCursor(capture, at: place, verifying: .header)
+    if case .caughtUp = cursor.next() { return true }
+    return false
+  }
+
+  private static func complete(
+    _ index: IndexDatabase?, _ capture: Capture, _ rule: TopicRule
+  ) throws -> IndexDatabase {
+    let completed = try IndexDatabase.inMemory()
+    var walk = IndexWalk(capture, rule: rule, verifying: .body)
+    if let index {
+      try index.queue.backup(to: completed.queue)
+      try walk.resume(try index.past(verifying: .body))
+    }
+    while walk.advance(steps: 100_000) == .more { try completed.store(&walk) }
+    try completed.store(&walk)
+    return completed
+  }
+
+  // MARK: - Totals
+
+  /// What an endpoint sent under a topic with a codec tag.
+  public struct TopicRow: Hashable, Sendable {
+    public var endpoint: String
+    /// nil for messages without a topic.
+    public var topic: [UInt8]?
+    public var codec: String
+    public var messages: Int64
+    public var bytes: Int64
+    /// Unix nanoseconds of the first and the last message.
+    public var first: Int64
+    public var last: Int64
+  }
+
+  /// A row for each endpoint, topic and codec tag, sorted by these.
+  public func topicRows() throws -> [TopicRow] {
+    try database.queue.read { database in
+      let rows = try Row.fetchAll(
+        database,
+        sql: """
+          SELECT coalesce(endpoint.address, '?') AS endpoint, topic.name AS topic,
+            codec.tag AS codec, messages, bytes, first_time_ns, last_time_ns
+          FROM summary LEFT JOIN endpoint ON endpoint.id = summary.endpoint
+            JOIN topic ON topic.id = summary.topic JOIN codec ON codec.id = summary.codec
+          ORDER BY summary.endpoint, topic.name, codec.tag
+          """)
+      return rows.map {
+        TopicRow(
+          endpoint: $0["endpoint"], topic: ($0["topic"] as Data?).map { Array($0) },
+          codec: $0["codec"], messages: $0["messages"], bytes: $0["bytes"],
+          first: $0["first_time_ns"], last: $0["last_time_ns"])
+      }
+    }
+  }
+
+  /// The capture in one row.
+  public struct Overview: Hashable, Sendable {
+    /// Unix nanoseconds of the first and the last message; nil where there is none.
+    public var first: Int64?
+    public var last: Int64?
+    public var messages: Int64
+    public var bytes: Int64
+    public var topics: Int
+    /// Messages that were recorded and are not there any more.
+    public var lost: Int64
+    public var damagedBytes: Int64
+  }
+
+  public func overview() throws -> Overview {
+    try database.queue.read { database in
+      let row = try Row.fetchOne(
+        database,
+        sql: """
+          SELECT min(first_time_ns) AS first, max(last_time_ns) AS last,
+            coalesce(sum(messages), 0) AS messages, coalesce(sum(bytes), 0) AS bytes,
+            (SELECT count(*) FROM topic WHERE id > 0) AS topics,
+            (SELECT lost FROM progress) AS lost,
+            (SELECT damaged_bytes FROM progress) AS damaged
+          FROM summary
+          """)!
+      return Overview(
+        first: row["first"], last: row["last"], messages: row["messages"], bytes: row["bytes"],
+        topics: row["topics"], lost: row["lost"] ?? 0, damagedBytes: row["damaged"] ?? 0)
+    }
+  }
+
+  /// How a capture stands.
+  public enum State: String, Sendable {
+    /// A recorder is writing to it.
+    case recording
+    /// Every segment ends with its footer.
+    case sealed
+    /// Its recorder ended without sealing it; what was committed is there.
+    case unclean
+  }
+
+  public func state() throws -> State {
+    if isBeingRecorded { return .recording }
+    let files = try capture.segmentFiles()
+    for file in files {
+      guard let segment = try? Segment(path: file.path), segment.isSealed else { return .unclean }
+    }
+    return files.isEmpty ? .unclean : .sealed
+  }
+}
+
+extension IndexDatabase {
+  func topicRule() throws -> TopicRule? {
+    try queue.read { try String.fetchOne($0, sql: "SELECT topic_rule FROM progress") }
+      .flatMap { TopicRule($0) }
+  }
+}

@@ -1,0 +1,112 @@
+import GRDB
+
+/// The tables and views of `index.sqlite`, documented for whoever opens it with `sqlite3`.
+///
+/// The index is derived: deleting it loses nothing, `zcap reindex` makes it again. Times are Unix
+/// nanoseconds, sizes are bytes, sequences count messages from the start of the capture.
+enum IndexSchema {
+  /// `PRAGMA user_version`. An index of another version is made anew, never migrated.
+  static let version = 1
+
+  static func create(_ database: Database) throws {
+    try database.execute(sql: tables)
+    try database.execute(sql: views)
+    try database.execute(sql: "PRAGMA user_version = \(version)")
+  }
+
+  private static let tables = """
+    -- One row: what was indexed, by which rule, and how far.
+    CREATE TABLE progress (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      capture TEXT NOT NULL,           -- the UUID in capture.json
+      topic_rule TEXT NOT NULL,
+      segment INTEGER NOT NULL,        -- the walk goes on here:
+      offset INTEGER NOT NULL,         --   bytes from the start of the segment
+      sequence INTEGER NOT NULL,       --   the sequence expected there
+      lost INTEGER NOT NULL,           -- messages that were recorded and are not there any more
+      damaged_bytes INTEGER NOT NULL   -- bytes that hold no valid record
+    );
+
+    CREATE TABLE endpoint (id INTEGER PRIMARY KEY, address TEXT NOT NULL);
+
+    -- Topics are bytes. 0 is the row of messages without a topic, its name is NULL.
+    CREATE TABLE topic (id INTEGER PRIMARY KEY, name BLOB);
+
+    -- The tags of a message's frames, joined by '|'.
+    CREATE TABLE codec (id INTEGER PRIMARY KEY, tag TEXT NOT NULL UNIQUE);
+
+    -- Running totals of each endpoint, topic and codec tag.
+    CREATE TABLE summary (
+      id INTEGER PRIMARY KEY,
+      endpoint INTEGER NOT NULL REFERENCES endpoint,
+      topic INTEGER NOT NULL REFERENCES topic,
+      codec INTEGER NOT NULL REFERENCES codec,
+      messages INTEGER NOT NULL,
+      bytes INTEGER NOT NULL,
+      first_time_ns INTEGER NOT NULL,
+      last_time_ns INTEGER NOT NULL
+    );
+
+    -- Runs of messages that lie together: what a seek finds, to walk one block at most.
+    CREATE TABLE block (
+      id INTEGER PRIMARY KEY,
+      segment INTEGER NOT NULL,
+      offset INTEGER NOT NULL,
+      end_offset INTEGER NOT NULL,
+      first_sequence INTEGER NOT NULL,
+      messages INTEGER NOT NULL,
+      first_time_ns INTEGER NOT NULL,
+      last_time_ns INTEGER NOT NULL
+    );
+
+    -- Which summaries a block has messages of, and how many.
+    CREATE TABLE block_summary (
+      block INTEGER NOT NULL REFERENCES block,
+      summary INTEGER NOT NULL REFERENCES summary,
+      messages INTEGER NOT NULL,
+      bytes INTEGER NOT NULL,
+      first_time_ns INTEGER NOT NULL,
+      last_time_ns INTEGER NOT NULL,
+      PRIMARY KEY (block, summary)
+    ) WITHOUT ROWID;
+
+    -- What the frames of a topic mean from a message on; '-' where no frame was seen yet.
+    CREATE TABLE era (
+      endpoint INTEGER NOT NULL,
+      topic INTEGER NOT NULL,
+      first_sequence INTEGER NOT NULL,
+      tags TEXT NOT NULL,
+      PRIMARY KEY (endpoint, topic, first_sequence)
+    ) WITHOUT ROWID;
+
+    -- Messages that were recorded and are not there any more.
+    CREATE TABLE missing (first_sequence INTEGER PRIMARY KEY, messages INTEGER NOT NULL);
+    """
+
+  private static let views = """
+    -- Which topics, how many, when, which codec.
+    CREATE VIEW topics AS
+      SELECT endpoint.address AS endpoint, CAST(topic.name AS TEXT) AS topic, codec.tag AS codec,
+        summary.messages, summary.bytes,
+        strftime('%Y-%m-%dT%H:%M:%fZ', first_time_ns / 1e9, 'unixepoch') AS first,
+        strftime('%Y-%m-%dT%H:%M:%fZ', last_time_ns / 1e9, 'unixepoch') AS last
+      FROM summary JOIN endpoint ON endpoint.id = summary.endpoint
+        JOIN topic ON topic.id = summary.topic JOIN codec ON codec.id = summary.codec
+      ORDER BY summary.endpoint, topic.name, codec.tag;
+
+    -- The capture in one row.
+    CREATE VIEW capture AS
+      SELECT progress.capture, coalesce(sum(messages), 0) AS messages,
+        coalesce(sum(bytes), 0) AS bytes,
+        count(DISTINCT CASE WHEN topic > 0 THEN topic END) AS topics, progress.lost,
+        strftime('%Y-%m-%dT%H:%M:%fZ', min(first_time_ns) / 1e9, 'unixepoch') AS start,
+        strftime('%Y-%m-%dT%H:%M:%fZ', max(last_time_ns) / 1e9, 'unixepoch') AS "end"
+      FROM progress LEFT JOIN summary;
+
+    -- Messages per second of time, from whole blocks.
+    CREATE VIEW activity AS
+      SELECT strftime('%Y-%m-%dT%H:%M:%SZ', first_time_ns / 1000000000, 'unixepoch') AS second,
+        sum(messages) AS messages, sum(end_offset - offset) AS bytes
+      FROM block GROUP BY first_time_ns / 1000000000;
+    """
+}

@@ -1,0 +1,321 @@
+import CaptureStore
+import PayloadCodecs
+
+/// Messages counted together.
+struct Tally: Hashable, Sendable {
+  var messages: Int64 = 0
+  var bytes: Int64 = 0
+  var firstTime: Int64 = .max
+  var lastTime: Int64 = .min
+
+  mutating func add(bytes count: Int, time: Int64) {
+    messages += 1
+    bytes += Int64(count)
+    firstTime = min(firstTime, time)
+    lastTime = max(lastTime, time)
+  }
+}
+
+/// The indexing walk without its database: reads records in order and counts them.
+///
+/// Live indexing, `zcap reindex` and reading a capture whose index is behind are this one walk.
+/// Block boundaries, samples and eras depend on the records alone, never on when it was called.
+struct IndexWalk {
+  /// A block ends before it gets larger, longer or older than this.
+  static let blockBytesMax = 256 << 10
+  static let blockMessagesMax = 1024
+  static let blockNanosecondsMax: Int64 = 100_000_000
+  /// More distinct tags than this are folded into one: hostile frames, not a recording.
+  static let codecsMax = 10_000
+  static let overflowCodec = "(more codecs)"
+
+  struct Summary {
+    let endpoint: Int
+    let topic: TopicTable.ID
+    let codec: Int
+    var total = Tally()
+    fileprivate(set) var inBlock = Tally()
+    fileprivate(set) var isListed = false
+  }
+
+  struct Block {
+    var segment: UInt64
+    var offset: Int
+    var endOffset: Int
+    var firstSequence: UInt64
+    var tally = Tally()
+    var summaries: [(id: Int, tally: Tally)] = []
+  }
+
+  struct Era {
+    var endpoint: Int
+    var topic: TopicTable.ID
+    var firstSequence: UInt64
+    var tags: FrameTags
+  }
+
+  /// What is known of one topic of one endpoint.
+  private struct TopicState {
+    var messages: Int64 = 0
+    var tags = FrameTags()
+    var eras = 0
+    var summaries: [MessageShape: Int] = [:]
+    var lastShape: MessageShape?
+    var lastSummary = 0
+  }
+
+  private(set) var cursor: CaptureCursor
+  let rule: TopicRule
+  private let registry: CodecRegistry
+
+  // Totals since the beginning of the capture.
+  private(set) var topics = TopicTable()
+  private(set) var codecs: [String] = []
+  private(set) var summaries: [Summary] = []
+  private(set) var lost: Int64 = 0
+  private(set) var damagedBytes: Int64 = 0
+  /// The block that still grows.
+  private(set) var openBlock: Block?
+
+  // What came since `takeNews`.
+  private var news = News()
+
+  /// What a database has to be told after some steps.
+  struct News {
+    var blocks: [Block] = []
+    var eras: [Era] = []
+    var missing: [Range<UInt64>] = []
+    /// Summaries that changed, and topics and codecs that are new, counted from these.
+    var summaries: Set<Int> = []
+    var firstTopic = 1
+    var firstCodec = 0
+  }
+
+  private var codecIDs: [String: Int] = [:]
+  private var states: [TopicState] = []
+  /// By endpoint, then by topic id: 1 + the index of its state, 0 where there is none.
+  private var stateIDs: [[Int32]] = []
+  private var summaryIDs: [SummaryKey: Int] = [:]
+
+  private struct SummaryKey: Hashable {
+    var endpoint: Int
+    var topic: TopicTable.ID
+    var codec: Int
+  }
+
+  /// Starts at the beginning of the capture.
+  init(
+    _ capture: Capture, rule: TopicRule, registry: CodecRegistry = .standard,
+    verifying: SegmentCursor.Verification
+  ) {
+    cursor = CaptureCursor(capture, verifying: verifying)
+    self.rule = rule
+    self.registry = registry
+  }
+
+  enum End { case more, caughtUp, final }
+
+  /// Walks up to `count` steps.
+  mutating func advance(steps count: Int) -> End {
+    for _ in 0..<count {
+      switch cursor.next() {
+      case .record(let record):
+        if record.kind == .data, let segment = cursor.segment { add(record, segment) }
+      case .missing(let sequences):
+        closeBlock()
+        lost += Int64(sequences.count)
+        news.missing.append(sequences)
+      case .damage(let damage):
+        closeBlock()
+        damagedBytes += Int64(damage.range.count)
+      case .unreadable:
+        closeBlock()
+      case .caughtUp(let isFinal):
+        return isFinal ? .final : .caughtUp
+      }
+    }
+    return .more
+  }
+
+  // MARK: - One message
+
+  private mutating func add(_ record: RecordHeader, _ segment: Segment) {
+    let time = record.monotonicNanoseconds &+ segment.header.clock.unixOffset
+    let shape = MessageShape(record, in: segment)
+    let topic = topicID(of: record, in: segment)
+    let endpoint = Int(record.endpoint)
+    let state = stateID(endpoint: endpoint, topic: topic)
+    learn(state, record, segment, shape, endpoint: endpoint, topic: topic)
+    states[state].messages += 1
+    let summary = summaryID(state, shape, endpoint: endpoint, topic: topic)
+
+    openBlock(for: record, segment, time: time)
+    openBlock!.endOffset = record.end
+    openBlock!.tally.add(bytes: shape.bytes, time: time)
+    if !summaries[summary].isListed {
+      summaries[summary].isListed = true
+      openBlock!.summaries.append((summary, Tally()))
+      news.summaries.insert(summary)
+    }
+    summaries[summary].inBlock.add(bytes: shape.bytes, time: time)
+    summaries[summary].total.add(bytes: shape.bytes, time: time)
+  }
+
+  private mutating func topicID(of record: RecordHeader, in segment: Segment) -> TopicTable.ID {
+    guard let range = rule.topic(of: record, in: segment) else { return TopicTable.noTopic }
+    return topics.id(of: segment.bytes.extracting(range))
+  }
+
+  private mutating func stateID(endpoint: Int, topic: TopicTable.ID) -> Int {
+    while stateIDs.count <= endpoint { stateIDs.append([]) }
+    if stateIDs[endpoint].count <= topic {
+      let missing = max(topic + 1, stateIDs[endpoint].count * 2) - stateIDs[endpoint].count
+      stateIDs[endpoint].append(contentsOf: repeatElement(0, count: missing))
+    }
+    let known = Int(stateIDs[endpoint][topic])
+    if known != 0 { return known - 1 }
+    states.append(TopicState())
+    stateIDs[endpoint][topic] = Int32(states.count)
+    return states.count - 1
+  }
+
+  /// Samples the message where it is its turn, and begins an era where it tells something new.
+  private mutating func learn(
+    _ id: Int, _ record: RecordHeader, _ segment: Segment, _ shape: MessageShape,
+    endpoint: Int, topic: TopicTable.ID
+  ) {
+    let messages = states[id].messages
+    let isSample =
+      messages < FrameTags.firstSamples || messages % FrameTags.sampleStride == 0
+    let isKnown = states[id].lastShape == shape || states[id].tags.covers(shape)
+    guard !isKnown || (isSample && states[id].eras < FrameTags.erasMax) else { return }
+    guard states[id].tags.learn(from: record, in: segment, registry: registry) else { return }
+    states[id].eras += 1
+    states[id].summaries = [:]
+    states[id].lastShape = nil
+    news.eras.append(
+      Era(
+        endpoint: endpoint, topic: topic, firstSequence: record.sequence, tags: states[id].tags))
+  }
+
+  private mutating func summaryID(
+    _ id: Int, _ shape: MessageShape, endpoint: Int, topic: TopicTable.ID
+  ) -> Int {
+    if states[id].lastShape == shape { return states[id].lastSummary }
+    let summary: Int
+    if let known = states[id].summaries[shape] {
+      summary = known
+    } else {
+      let codec = codecID(states[id].tags.tag(of: shape))
+      summary = summaryID(SummaryKey(endpoint: endpoint, topic: topic, codec: codec))
+      states[id].summaries[shape] = summary
+    }
+    states[id].lastShape = shape
+    states[id].lastSummary = summary
+    return summary
+  }
+
+  private mutating func summaryID(_ key: SummaryKey) -> Int {
+    if let known = summaryIDs[key] { return known }
+    summaries.append(Summary(endpoint: key.endpoint, topic: key.topic, codec: key.codec))
+    summaryIDs[key] = summaries.count - 1
+    return summaries.count - 1
+  }
+
+  private mutating func codecID(_ tag: String) -> Int {
+    if let known = codecIDs[tag] { return known }
+    if codecs.count >= Self.codecsMax && tag != Self.overflowCodec {
+      return codecID(Self.overflowCodec)
+    }
+    codecs.append(tag)
+    codecIDs[tag] = codecs.count - 1
+    return codecs.count - 1
+  }
+
+  // MARK: - Blocks
+
+  private mutating func openBlock(for record: RecordHeader, _ segment: Segment, time: Int64) {
+    if let block = openBlock {
+      let isFull =
+        block.segment != segment.header.number
+        || block.tally.messages >= Self.blockMessagesMax
+        || record.end - block.offset > Self.blockBytesMax
+        || time - block.tally.firstTime > Self.blockNanosecondsMax
+      if !isFull { return }
+      closeBlock()
+    }
+    openBlock = Block(
+      segment: segment.header.number, offset: record.offset, endOffset: record.end,
+      firstSequence: record.sequence)
+  }
+
+  private mutating func closeBlock() {
+    guard openBlock != nil else { return }
+    settleOpenBlock()
+    for (id, _) in openBlock!.summaries {
+      summaries[id].inBlock = Tally()
+      summaries[id].isListed = false
+    }
+    news.blocks.append(openBlock!)
+    openBlock = nil
+  }
+
+  /// Copies the counts of the open block's summaries into it.
+  private mutating func settleOpenBlock() {
+    guard openBlock != nil else { return }
+    for index in openBlock!.summaries.indices {
+      let id = openBlock!.summaries[index].id
+      openBlock!.summaries[index].tally = summaries[id].inBlock
+      news.summaries.insert(id)
+    }
+  }
+
+  // MARK: - Hand-over
+
+  /// What came since the last call; the open block is brought up to date.
+  mutating func takeNews() -> News {
+    settleOpenBlock()
+    let taken = news
+    news = News()
+    news.firstTopic = topics.count + 1
+    news.firstCodec = codecs.count
+    return taken
+  }
+
+  /// Takes up a walk where its index left off. Only before the first step.
+  mutating func resume(_ past: Past) throws(StoreError) {
+    precondition(summaries.isEmpty, "a walk resumes before its first step")
+    cursor = try CaptureCursor(
+      cursor.capture, at: past.place, verifying: past.verification)
+    for name in past.topics { _ = unsafe topics.id(of: name.span.bytes) }
+    for codec in past.codecs { _ = codecID(codec) }
+    for summary in past.summaries {
+      let key = SummaryKey(
+        endpoint: summary.endpoint, topic: summary.topic, codec: summary.codec)
+      let id = summaryID(key)
+      summaries[id].total = summary.total
+      states[stateID(endpoint: key.endpoint, topic: key.topic)].messages += summary.total.messages
+    }
+    for era in past.eras {
+      let state = stateID(endpoint: era.endpoint, topic: era.topic)
+      states[state].tags = era.tags
+      states[state].eras += 1
+    }
+    lost = past.lost
+    damagedBytes = past.damagedBytes
+    news.firstTopic = topics.count + 1
+    news.firstCodec = codecs.count
+  }
+
+  /// What an index knows of the walk that made it.
+  struct Past {
+    var place: RecordPlace
+    var verification: SegmentCursor.Verification
+    var topics: [[UInt8]]
+    var codecs: [String]
+    var summaries: [Summary]
+    var eras: [Era]
+    var lost: Int64
+    var damagedBytes: Int64
+  }
+}

@@ -1,0 +1,61 @@
+public import CaptureStore
+import GRDB
+
+/// Keeps `index.sqlite` of a capture up with its segments: live beside a recorder, or once.
+///
+/// For one thread. The index may lag or fail; the segments are the truth either way.
+public final class Indexer {
+  private let database: IndexDatabase
+  private var walk: IndexWalk
+
+  /// Creates the index of a capture, in place of any that is there.
+  public init(
+    creating capture: Capture, rule: TopicRule, verifying: SegmentCursor.Verification
+  ) throws {
+    walk = IndexWalk(capture, rule: rule, verifying: verifying)
+    database = try IndexDatabase.create(CapturePath.index(capture.path))
+    try database.store(&walk)
+  }
+
+  /// How far one call came.
+  public enum Progress: Sendable {
+    /// There is more to read already.
+    case behind
+    /// Everything committed is in the index.
+    case caughtUp
+    /// And nothing will follow.
+    case final
+  }
+
+  /// Records read in one go: what bounds the memory that news take.
+  private static let stepsMax = 100_000
+
+  /// Indexes what has been committed since, in one transaction.
+  public func advance() throws -> Progress {
+    let sequence = walk.cursor.nextSequence
+    let end = walk.advance(steps: Self.stepsMax)
+    if walk.cursor.nextSequence != sequence || end == .final { try database.store(&walk) }
+    return switch end {
+    case .more: .behind
+    case .caughtUp: .caughtUp
+    case .final: .final
+    }
+  }
+
+  /// Messages indexed so far.
+  public var nextSequence: UInt64 { walk.cursor.nextSequence }
+  public var messagesLost: Int64 { walk.lost }
+  public var bytesDamaged: Int64 { walk.damagedBytes }
+
+  /// Ends with one plain file on disk.
+  public func close() throws { try database.close() }
+
+  /// Makes the index of a capture anew. Throws `captureInUse` while it is being recorded.
+  public static func rebuild(_ capture: Capture, rule: TopicRule) throws -> Indexer {
+    if try capture.isBeingRecorded { throw StoreError.captureInUse(path: capture.path) }
+    let indexer = try Indexer(creating: capture, rule: rule, verifying: .body)
+    while try indexer.advance() == .behind {}
+    try indexer.close()
+    return indexer
+  }
+}

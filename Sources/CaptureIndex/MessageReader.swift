@@ -1,0 +1,206 @@
+public import CaptureStore
+import Foundation
+import GRDB
+
+/// Reads the selected messages of a capture in recorded order, by the blocks that hold any.
+///
+/// Every record is checked before it is handed out; what does not pass is counted, not returned.
+public struct MessageReader {
+  struct BlockPlace {
+    var start: RecordPlace
+    var endOffset: Int
+  }
+
+  /// Records or whole segments that could not be read.
+  public private(set) var damages = 0
+
+  private let pool: SegmentPool
+  private let selection: Selection
+  private let rule: TopicRule
+  private let endpoints: Set<Int>?
+  private let tagger: CodecTagger?
+  private var blocks: ArraySlice<BlockPlace>
+  private var cursor: SegmentCursor?
+  private var endOffset = 0
+
+  init(
+    capture: Capture, pool: SegmentPool, selection: Selection, rule: TopicRule,
+    blocks: [BlockPlace], tagger: CodecTagger?
+  ) {
+    self.pool = pool
+    self.selection = selection
+    self.rule = rule
+    self.blocks = blocks[...]
+    self.tagger = tagger
+    endpoints =
+      selection.endpoints.isEmpty
+      ? nil
+      : Set(
+        capture.manifest.endpoints.indices.filter {
+          selection.endpoints.contains(capture.manifest.endpoints[$0].address)
+        })
+  }
+
+  /// The next message; nil when there is no further one.
+  public mutating func next() -> RecordedMessage? {
+    while true {
+      guard cursor != nil, cursor!.offset < endOffset else {
+        guard let block = blocks.popFirst() else { return nil }
+        enter(block)
+        continue
+      }
+      switch cursor!.next() {
+      case .record(let record):
+        if let message = message(record) { return message }
+      case .damage:
+        damages += 1
+      case .end:
+        cursor = nil
+      }
+    }
+  }
+
+  private mutating func message(_ record: RecordHeader) -> RecordedMessage? {
+    guard record.kind == .data, let segment = cursor?.segment else { return nil }
+    var frameBytes = 0
+    for index in 0..<record.frameCount {
+      guard let range = segment.frameRange(index, of: record) else {
+        damages += 1
+        return nil
+      }
+      frameBytes += range.count
+    }
+    if let endpoints, !endpoints.contains(Int(record.endpoint)) { return nil }
+    let topicRange = rule.topic(of: record, in: segment)
+    let message = RecordedMessage(
+      segment: segment, record: record, topicRange: topicRange, frameBytes: frameBytes)
+    guard selection.matches(time: message.unixNanoseconds) else { return nil }
+    if !selection.topicPrefixes.isEmpty {
+      guard let topicRange,
+        selection.matches(topic: segment.bytes.extracting(topicRange))
+      else { return nil }
+    }
+    if let tagger, !selection.matches(codec: tagger.tag(of: message)) { return nil }
+    return message
+  }
+
+  /// Goes on in the same mapping where the block follows the last one.
+  private mutating func enter(_ block: BlockPlace) {
+    endOffset = block.endOffset
+    if let cursor, cursor.segment.header.number == block.start.segment {
+      if cursor.offset != block.start.offset {
+        self.cursor = SegmentCursor(
+          cursor.segment, at: block.start.offset, verifying: .body)
+      }
+      return
+    }
+    do throws(StoreError) {
+      cursor = try pool.segment(block.start.segment).map {
+        SegmentCursor($0, at: block.start.offset, verifying: .body)
+      }
+      if cursor == nil { damages += 1 }
+    } catch {
+      cursor = nil
+      damages += 1
+    }
+  }
+}
+
+/// Tells the codec tag of any message, by the eras in the index.
+public struct CodecTagger: Sendable {
+  private var eras: [Key: [IndexWalk.Era]] = [:]
+  private var topicIDs: [[UInt8]: Int] = [:]
+
+  private struct Key: Hashable {
+    var endpoint: Int
+    var topic: Int
+  }
+
+  init(_ index: IndexDatabase) throws {
+    (eras, topicIDs) = try index.queue.read { database in
+      var eras: [Key: [IndexWalk.Era]] = [:]
+      for era in try IndexDatabase.eras(database) {
+        eras[Key(endpoint: era.endpoint, topic: era.topic), default: []].append(era)
+      }
+      var topicIDs: [[UInt8]: Int] = [:]
+      for row in try Row.fetchAll(database, sql: "SELECT id, name FROM topic WHERE id > 0") {
+        topicIDs[Array(row["name"] as Data)] = row["id"]
+      }
+      return (eras, topicIDs)
+    }
+  }
+
+  /// The tags of the message's frames, joined by `|`.
+  public func tag(of message: RecordedMessage) -> String {
+    let topic = message.topic.map { topicIDs[$0] ?? TopicTable.overflow } ?? TopicTable.noTopic
+    let shape = MessageShape(message.record, in: message.segment)
+    let eras = eras[Key(endpoint: Int(message.record.endpoint), topic: topic)] ?? []
+    let next = eras.firstIndex { $0.firstSequence > message.record.sequence } ?? eras.endIndex
+    return next > 0 ? eras[next - 1].tags.tag(of: shape) : FrameTags().tag(of: shape)
+  }
+}
+
+extension IndexReader {
+  /// Reads the messages of a selection in recorded order; their segments stay mapped in `pool`.
+  public func messages(_ selection: Selection, pool: SegmentPool) throws -> MessageReader {
+    MessageReader(
+      capture: capture, pool: pool, selection: selection, rule: topicRule,
+      blocks: try blocks(selection),
+      tagger: selection.codecs.isEmpty ? nil : try CodecTagger(database))
+  }
+
+  public func codecTagger() throws -> CodecTagger { try CodecTagger(database) }
+
+  /// The blocks that can hold a message of the selection, in recorded order.
+  private func blocks(_ selection: Selection) throws -> [MessageReader.BlockPlace] {
+    try database.queue.read { database in
+      var conditions = ["last_time_ns >= ?", "first_time_ns < ?"]
+      let times: [any DatabaseValueConvertible] = [
+        selection.from ?? .min, selection.until ?? .max,
+      ]
+      if let ids = try Self.summaries(selection, database) {
+        let list = ids.map(String.init).joined(separator: ", ")
+        conditions.append(
+          "id IN (SELECT block FROM block_summary WHERE summary IN (\(list)))")
+      }
+      let sql = """
+        SELECT segment, offset, end_offset, first_sequence FROM block
+        WHERE \(conditions.joined(separator: " AND ")) ORDER BY id
+        """
+      return try Row.fetchAll(database, sql: sql, arguments: StatementArguments(times)).map {
+        MessageReader.BlockPlace(
+          start: RecordPlace(
+            segment: UInt64($0["segment"] as Int64), offset: $0["offset"],
+            sequence: UInt64($0["first_sequence"] as Int64)),
+          endOffset: $0["end_offset"])
+      }
+    }
+  }
+
+  /// The summaries of a selection; nil when it restricts neither topic, endpoint nor codec.
+  private static func summaries(_ selection: Selection, _ database: Database) throws -> [Int]? {
+    if selection.topicPrefixes.isEmpty && selection.endpoints.isEmpty
+      && selection.codecs.isEmpty
+    {
+      return nil
+    }
+    return try Row.fetchAll(
+      database,
+      sql: """
+        SELECT summary.id, topic.id AS topic_id, topic.name, codec.tag, endpoint.address
+        FROM summary JOIN topic ON topic.id = summary.topic
+          JOIN codec ON codec.id = summary.codec
+          LEFT JOIN endpoint ON endpoint.id = summary.endpoint
+        """
+    ).compactMap { row in
+      let isOverflow = row["topic_id"] == TopicTable.overflow
+      let topic = (row["name"] as Data?).map { Array($0) }
+      let isWanted =
+        (isOverflow || selection.matches(topic: topic))
+        && selection.matches(codec: row["tag"])
+        && (selection.endpoints.isEmpty
+          || selection.endpoints.contains(row["address"] as String? ?? ""))
+      return isWanted ? row["id"] : nil
+    }
+  }
+}

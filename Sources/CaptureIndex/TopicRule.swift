@@ -1,0 +1,123 @@
+public import CaptureStore
+
+/// How the topic of a message is derived from its frames.
+///
+/// A topic is bytes, a prefix of the first frame, so that it matches as ZeroMQ's subscriptions do.
+/// A message may have none. Topics are interpretation: `zcap reindex --topic-rule` derives them
+/// anew, and the recorded frames stay as they are.
+public enum TopicRule: Hashable, Sendable {
+  /// Of several frames the first one; of a single frame the text before its first space, if any.
+  case auto
+  /// The whole first frame.
+  case frame
+  /// What stands before the delimiter in the first frame; none where it does not occur.
+  case delimiter([UInt8])
+  /// The first bytes of the first frame, all of it where it is shorter.
+  case prefix(Int)
+  case none
+}
+
+extension TopicRule {
+  /// Longer topics are cut here: what is longer is a payload that somebody put first.
+  public static let topicSizeMax = 1024
+
+  /// Where the topic of a message lies, as offsets in its segment; nil when it has none.
+  public func topic(of message: RecordHeader, in segment: Segment) -> Range<Int>? {
+    guard self != .none, message.frameCount > 0,
+      let frame = segment.frameRange(0, of: message)
+    else { return nil }
+    let head = frame.prefix(Self.topicSizeMax)
+    switch self {
+    case .none:
+      return nil
+    case .frame:
+      return head
+    case .prefix(let count):
+      return head.prefix(count)
+    case .delimiter(let delimiter):
+      return Self.range(before: delimiter, in: segment.bytes.extracting(head))
+        .map { head.lowerBound..<head.lowerBound + $0 }
+    case .auto:
+      if message.frameCount > 1 { return head }
+      return Self.wordLength(segment.bytes.extracting(head))
+        .map { head.lowerBound..<head.lowerBound + $0 }
+    }
+  }
+
+  /// Bytes before the first occurrence of a delimiter.
+  private static func range(before delimiter: [UInt8], in bytes: RawSpan) -> Int? {
+    var start = 0
+    while start + delimiter.count <= bytes.byteCount {
+      var matched = 0
+      while matched < delimiter.count && bytes.byte(at: start + matched) == delimiter[matched] {
+        matched += 1
+      }
+      if matched == delimiter.count { return start }
+      start += 1
+    }
+    return nil
+  }
+
+  /// Bytes before the first space of a frame that starts with a word, as in `orders {"id": 1}`.
+  ///
+  /// A leading space belongs to the word (bluesky sends ` event ` and a pickle). What starts like
+  /// JSON, or has a control byte before the space, is a payload and not a word.
+  private static func wordLength(_ bytes: RawSpan) -> Int? {
+    let space = UInt8(ascii: " ")
+    for offset in 0..<bytes.byteCount {
+      let byte = bytes.byte(at: offset)
+      if offset == 0 {
+        if byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "\"") {
+          return nil
+        }
+      } else if byte == space {
+        return offset
+      }
+      if byte < space || byte == 0x7F { return nil }
+    }
+    return nil
+  }
+}
+
+extension TopicRule: CustomStringConvertible {
+  /// The spelling on the command line and in the manifest.
+  public var description: String {
+    switch self {
+    case .auto: "auto"
+    case .frame: "frame"
+    case .delimiter(let bytes): "delimiter:\(String(decoding: bytes, as: UTF8.self))"
+    case .prefix(let count): "prefix:\(count)"
+    case .none: "none"
+    }
+  }
+
+  /// nil when the text is none of `auto`, `frame`, `delimiter:X`, `prefix:N`, `none`.
+  public init?(_ text: String) {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    switch (parts[0], parts.count > 1 ? parts[1] : nil) {
+    case ("auto", nil): self = .auto
+    case ("frame", nil): self = .frame
+    case ("none", nil): self = .none
+    case ("delimiter", let delimiter?) where !delimiter.isEmpty:
+      self = .delimiter(Array(delimiter.utf8))
+    case ("prefix", let digits?):
+      guard let count = Int(digits), count > 0 else { return nil }
+      self = .prefix(count)
+    default: return nil
+    }
+  }
+}
+
+extension RawSpan {
+  func byte(at offset: Int) -> UInt8 {
+    precondition(offset >= 0 && offset < byteCount, "a byte of the span")
+    return unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
+  }
+}
+
+extension Range<Int> {
+  /// The first `count` elements, all where there are fewer.
+  fileprivate func prefix(_ count: Int) -> Range<Int> {
+    lowerBound..<Swift.min(upperBound, lowerBound + count)
+  }
+}

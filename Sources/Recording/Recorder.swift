@@ -1,0 +1,100 @@
+import CaptureIndex
+import CaptureStore
+import Foundation
+public import Threads
+import ZeroMQ
+
+/// A recording from its first subscription to its sealed capture.
+///
+/// Making one checks and sets up everything: sockets connect, the capture and its first segment
+/// are created, and only then are the subscriptions made, so that nothing arrives unprepared.
+public final class Recorder: Sendable {
+  private let intake: Intake
+  private let writer: SendableWriter
+  private let follower: IndexFollower
+  private let thread: WorkerThread
+  private let ended: Guarded<Result<Void, ZeroMQError>?>
+
+  /// The writer belongs to the recording thread until that has ended.
+  private final class SendableWriter: @unchecked Sendable {
+    var writer: CaptureWriter?
+    init(_ writer: CaptureWriter) { self.writer = writer }
+  }
+
+  /// Starts to record. Ends by `stop`, or by a limit of the plan.
+  ///
+  /// Throws `ZeroMQError` for an endpoint that cannot be used, `StoreError` for a capture that
+  /// cannot be created; then nothing is left behind.
+  public init(_ plan: RecordingPlan, stop: StopToken) throws {
+    let context = try Context(ioThreads: plan.ioThreads)
+    let sockets = try plan.endpoints.map { try Self.openSocket($0, plan, context) }
+    let manifest = Manifest(
+      host: ProcessInfo.processInfo.hostName, created: Self.now(), recorder: plan.recorder,
+      endpoints: plan.endpoints, topicRule: plan.topicRule.description, labels: plan.labels)
+    let writer = try CaptureWriter(
+      creating: plan.capture, manifest: manifest, segmentSize: plan.segmentSize)
+    let capture = try Capture(path: plan.capture)
+    let intake = Intake(plan, sockets: sockets, writer: writer, stop: stop)
+    for (socket, endpoint) in zip(sockets, plan.endpoints) {
+      for prefix in endpoint.subscriptions { try socket.subscribe(prefix.bytes) }
+    }
+    let ended = Guarded<Result<Void, ZeroMQError>?>(nil)
+    self.ended = ended
+    self.intake = intake
+    self.writer = SendableWriter(writer)
+    follower = IndexFollower(capture, rule: plan.topicRule)
+    thread = WorkerThread(name: "zcap recorder") {
+      let result = Result { () throws(ZeroMQError) in try intake.run() }
+      ended.withLock { $0 = result }
+    }
+  }
+
+  /// How the recording stands.
+  public var status: RecordingStatus {
+    intake.counters.status(indexed: follower.messagesIndexed)
+  }
+
+  /// Waits for the recording thread to end. Returns whether it has.
+  public func wait(nanoseconds: Int64) -> Bool {
+    ended.wait(nanoseconds: nanoseconds) { $0 == nil ? nil : true } ?? false
+  }
+
+  /// Seals the capture and completes its index, after the recording thread has ended or was asked
+  /// to. Called once.
+  public func finish() throws -> RecordingSummary {
+    thread.join()
+    let result = ended.withLock { $0 }
+    var failure = intake.failure
+    let writer = writer.writer!
+    do throws(StoreError) {
+      try writer.finish()
+    } catch {
+      failure = failure ?? error
+    }
+    let indexFailure = follower.finish()
+    self.writer.writer = nil
+    try result?.get()
+    return RecordingSummary(
+      status: status, reason: failure == nil ? intake.reason : .failure,
+      segments: writer.segmentCount, failure: failure?.description,
+      indexFailure: indexFailure, isCutShort: intake.isCutShort)
+  }
+
+  private static func openSocket(
+    _ endpoint: RecordedEndpoint, _ plan: RecordingPlan, _ context: Context
+  ) throws(ZeroMQError) -> Socket {
+    let socket = try Socket(.sub, in: context)
+    try socket.set(.receiveHighWaterMark, plan.receiveHighWaterMark)
+    try socket.set(.lingerMilliseconds, 0)
+    if endpoint.isBound {
+      try socket.bind(endpoint.address)
+    } else {
+      try socket.connect(endpoint.address)
+    }
+    return socket
+  }
+
+  private static func now() -> String {
+    Date.now.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+  }
+}

@@ -1,0 +1,77 @@
+public import CaptureIndex
+public import CaptureStore
+
+/// What to record, into which capture, and when to stop.
+public struct RecordingPlan: Sendable {
+  /// The path of the capture, where nothing is yet.
+  public var capture: String
+  public var endpoints: [RecordedEndpoint]
+  public var topicRule = TopicRule.auto
+  public var labels: [String: String] = [:]
+  /// Name and version of the program, for the manifest.
+  public var recorder: String
+  public var segmentSize = CaptureWriter.segmentSizeDefault
+  public var ioThreads = 1
+
+  /// Messages that libzmq may hold for each peer while the recorder is busy.
+  ///
+  /// A SUB socket never drops: when this many wait, it stops reading, TCP's buffers fill, and then
+  /// the *publisher* drops. libzmq's own 1,000 is passed in a third of a millisecond of small
+  /// messages; 100,000 rides out about 30 ms of them. The price is memory, when the recorder falls
+  /// behind: 100,000 messages of 64 KiB are 6.1 GiB for each peer.
+  public static let receiveHighWaterMarkDefault = 100_000
+  public var receiveHighWaterMark = Self.receiveHighWaterMarkDefault
+
+  // The first of these that is reached ends the recording.
+  public var durationNanosecondsMax: Int64?
+  public var messagesMax: UInt64?
+  /// Bytes of frames.
+  public var bytesMax: UInt64?
+
+  public init(capture: String, endpoints: [RecordedEndpoint], recorder: String) {
+    self.capture = capture
+    self.endpoints = endpoints
+    self.recorder = recorder
+  }
+}
+
+/// How a recording stands. Taken at any time from any thread.
+public struct RecordingStatus: Sendable {
+  public var elapsedNanoseconds: Int64
+  public var messages: UInt64
+  /// Bytes of frames.
+  public var bytes: UInt64
+  /// Messages too large for any record: received, and not in the capture.
+  public var messagesRefused: UInt64
+  /// By endpoint, in the order of the plan.
+  public var messagesByEndpoint: [UInt64]
+  /// Messages in the index so far.
+  public var messagesIndexed: UInt64
+}
+
+/// How a recording ended.
+public struct RecordingSummary: Sendable {
+  public enum Reason: String, Sendable {
+    case stopped
+    case duration
+    case messages = "count"
+    case bytes = "size"
+    /// The store could not go on; `failure` says why.
+    case failure
+  }
+
+  public var status: RecordingStatus
+  public var reason: Reason
+  public var segments: Int
+  /// What kept the store from going on. What was recorded before is there.
+  public var failure: String?
+  /// What kept the index from being complete: `zcap reindex` makes it again.
+  public var indexFailure: String?
+  /// Messages were still arriving when the drain at the end was given up.
+  public var isCutShort: Bool
+
+  /// Whether everything that was received is in the capture.
+  public var isComplete: Bool {
+    failure == nil && status.messagesRefused == 0 && !isCutShort
+  }
+}

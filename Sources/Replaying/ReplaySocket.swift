@@ -1,0 +1,93 @@
+import CaptureStore
+import ZeroMQ
+
+/// A socket that a replay sends on, and the peers it has.
+@safe final class ReplaySocket {
+  /// How often a send that waits looks up: for a stop, and to count the time.
+  static let sendTimeoutMilliseconds = 100
+
+  private let socket: Socket
+  private let kind: ReplayPlan.SocketKind
+  /// PUSH: its connections, as the monitor tells them.
+  private var monitor: Monitor?
+  private var connections = 0
+  /// PUB: subscriptions by connection.
+  private var subscriptions: [Int: Int] = [:]
+
+  init(
+    _ target: ReplayPlan.Target, _ plan: ReplayPlan, in context: Context
+  ) throws(ZeroMQError) {
+    kind = plan.kind
+    socket = try Socket(plan.kind == .pub ? .xpub : .push, in: context)
+    try socket.set(.sendHighWaterMark, plan.sendHighWaterMark)
+    try socket.set(.sendTimeoutMilliseconds, Self.sendTimeoutMilliseconds)
+    try socket.set(.lingerMilliseconds, Int(plan.lingerNanoseconds / 1_000_000))
+    switch plan.kind {
+    case .pub:
+      try socket.set(.xpubNoDrop, true)
+      try socket.set(.xpubVerboser, true)
+    case .push:
+      monitor = try Monitor(socket, [.handshakeSucceeded, .disconnected], in: context)
+    }
+    if target.isBound {
+      try socket.bind(target.address)
+    } else {
+      try socket.connect(target.address)
+    }
+  }
+
+  /// Peers there are now: subscribers of anything for PUB, connections for PUSH.
+  func countPeers() throws(ZeroMQError) -> Int {
+    switch kind {
+    case .pub:
+      try readSubscriptions()
+      return subscriptions.count
+    case .push:
+      while let event = try monitor?.next() {
+        connections += event.kind == .handshakeSucceeded ? 1 : connections > 0 ? -1 : 0
+      }
+      return connections
+    }
+  }
+
+  /// Each frame that an XPUB receives is a byte, 1 or 0, and the prefix. A peer may subscribe to
+  /// many prefixes, so peers are told apart by their connection.
+  func readSubscriptions() throws(ZeroMQError) {
+    guard kind == .pub else { return }
+    var message = Message(reservingFrames: 1)
+    while try socket.receive(into: &message, waiting: false) {
+      let frames = unsafe message.frames
+      guard let first = unsafe frames[0].first, first <= 1 else { continue }
+      // Transports without descriptors (inproc) cannot tell peers apart: one peer each.
+      let peer = message.connection ?? -1 - subscriptions.count
+      let count = subscriptions[peer, default: 0] + (first == 1 ? 1 : -1)
+      subscriptions[peer] = count > 0 ? count : nil
+    }
+  }
+
+  /// Sends a recorded message, its frames in place. False when there is no room, at once or after
+  /// the send timeout; then nothing of it was sent.
+  func send(
+    _ record: RecordHeader, of segment: Segment, waiting: Bool
+  ) throws(ZeroMQError) -> Bool {
+    for index in 0..<record.frameCount {
+      guard let frame = segment.frame(index, of: record) else {
+        preconditionFailure("the reading thread hands over messages whose frames fit")
+      }
+      let more = index + 1 < record.frameCount
+      // Once libzmq took the first frame it takes the others; waiting for them is a formality.
+      repeat {
+        let isSent = unsafe try frame.withUnsafeBytes { bytes throws(ZeroMQError) in
+          unsafe try socket.send(constant: bytes, more: more, waiting: waiting || index > 0)
+        }
+        if isSent { break }
+        if index == 0 { return false }
+      } while true
+    }
+    return true
+  }
+
+  func setLinger(milliseconds: Int) {
+    try? socket.set(.lingerMilliseconds, milliseconds)
+  }
+}

@@ -1,0 +1,194 @@
+public import CaptureIndex
+import CaptureStore
+import Synchronization
+public import Threads
+import ZeroMQ
+
+/// A replay of a capture: messages leave in recorded order, when they are due.
+///
+/// Two threads: one reads ahead and checks, one waits and sends. Frames are sent in place, as
+/// constant messages that point into the mapped segments.
+public final class Replayer: @unchecked Sendable {
+  private let plan: ReplayPlan
+  private let index: IndexReader
+  private let stop: StopToken
+  private let counters = ReplayCounters()
+  private let socketByEndpoint: [Int?]
+
+  // Owned by whoever calls `run`, and ended in this order: sockets, context, mappings.
+  private var sockets: [ReplaySocket] = []
+  private var context: Context?
+  private let pool: SegmentPool
+
+  /// Binds and connects the sockets. Throws `ZeroMQError`, `ReplayError`.
+  public init(_ index: IndexReader, _ plan: ReplayPlan, stop: StopToken) throws {
+    self.plan = plan
+    self.index = index
+    self.stop = stop
+    pool = SegmentPool(index.capture)
+    let endpoints = index.capture.manifest.endpoints.map(\.address)
+    let targets: [ReplayPlan.Target]
+    switch plan.routing {
+    case .single(let target):
+      targets = [target]
+      socketByEndpoint = endpoints.map { _ in 0 }
+    case .byEndpoint(let pairs):
+      for pair in pairs where !endpoints.contains(pair.recorded) {
+        throw ReplayError.unknownEndpoint(address: pair.recorded, known: endpoints)
+      }
+      targets = pairs.map(\.target)
+      socketByEndpoint = endpoints.map { address in
+        pairs.firstIndex { $0.recorded == address }
+      }
+    }
+    guard try hasMessages() else {
+      throw ReplayError.nothingSelected(capture: index.capture.path)
+    }
+    let context = try Context()
+    self.context = context
+    sockets = try targets.map { target throws(ZeroMQError) in
+      try ReplaySocket(target, plan, in: context)
+    }
+  }
+
+  private func hasMessages() throws -> Bool {
+    var reader = try index.messages(plan.selection, pool: pool)
+    while let message = reader.next() {
+      let endpoint = Int(message.record.endpoint)
+      if socketByEndpoint.indices.contains(endpoint), socketByEndpoint[endpoint] != nil {
+        return true
+      }
+    }
+    return false
+  }
+
+  /// How the replay stands; from any thread.
+  public var status: ReplayStatus { counters.status }
+
+  /// Waits for peers, sends everything, and waits until it is delivered. Called once.
+  public func run() throws -> ReplaySummary {
+    defer { end() }
+    try waitForPeers()
+    let timeline = ReplayTimeline(
+      index, plan.selection, loops: plan.loops, socketByEndpoint: socketByEndpoint, pool: pool)
+    let played = Result { try play(timeline) }
+    let failure = timeline.finish()
+    var summary = try played.get()
+    if let failure { throw ReplayError.unreadable(reason: failure) }
+    counters.setPhase(.draining)
+    summary.isCutShort = end(lingerMilliseconds: summary.isStopped ? 1_000 : nil)
+    return summary
+  }
+
+  private func waitForPeers() throws {
+    guard plan.peersAwaited > 0 else { return }
+    let begun = CaptureClock.monotonicNanoseconds()
+    while !stop.isRequested {
+      var fewest = Int.max
+      for socket in sockets { fewest = min(fewest, try socket.countPeers()) }
+      counters.peers.store(fewest, ordering: .relaxed)
+      if fewest >= plan.peersAwaited { return }
+      let now = CaptureClock.monotonicNanoseconds()
+      if let limit = plan.waitNanosecondsMax, now - begun > limit {
+        throw ReplayError.peersMissing(
+          found: fewest, wanted: plan.peersAwaited, seconds: Double(limit) / 1e9)
+      }
+      _ = stop.wait(untilMonotonicNanoseconds: now + 1_000_000)
+    }
+  }
+
+  /// The sending loop.
+  private func play(_ timeline: ReplayTimeline) throws -> ReplaySummary {
+    var summary = ReplaySummary()
+    // The first batch is in memory before the clock starts.
+    var batch = timeline.nextBatch()
+    var pacer = Pacer(plan.pace)
+    counters.setPhase(.playing)
+    playing: while let items = batch?.items {
+      for item in items {
+        guard pacer.wait(for: item.timeline, stop: stop),
+          try send(item, heldNanoseconds: &summary.heldNanoseconds)
+        else {
+          summary.isStopped = true
+          break playing
+        }
+        summary.messages += 1
+        summary.bytes += UInt64(item.frameBytes)
+        summary.timelineNanoseconds = item.timeline
+        counters.publish(summary)
+      }
+      summary.damages = batch?.damages ?? 0
+      for socket in sockets { try socket.readSubscriptions() }
+      batch = timeline.nextBatch()
+    }
+    summary.durationNanoseconds = CaptureClock.monotonicNanoseconds() - pacer.anchor
+    summary.latenessNanosecondsMax = pacer.latenessNanosecondsMax
+    return summary
+  }
+
+  /// Sends one message, waiting for its peers to have room. False when a stop was requested first.
+  private func send(_ item: ReplayItem, heldNanoseconds: inout Int64) throws -> Bool {
+    let socket = sockets[item.socket]
+    if try socket.send(item.record, of: item.segment, waiting: false) { return true }
+    let begun = CaptureClock.monotonicNanoseconds()
+    defer { heldNanoseconds += CaptureClock.monotonicNanoseconds() - begun }
+    while !stop.isRequested {
+      if try socket.send(item.record, of: item.segment, waiting: true) { return true }
+    }
+    return false
+  }
+
+  /// Ends sockets, then the context, which waits until their peers have everything; the mappings
+  /// that the frames lie in end with `self`, later. Returns whether the linger ran out.
+  @discardableResult
+  private func end(lingerMilliseconds: Int? = nil) -> Bool {
+    guard context != nil else { return false }
+    if let lingerMilliseconds {
+      for socket in sockets { socket.setLinger(milliseconds: lingerMilliseconds) }
+    }
+    let linger = lingerMilliseconds.map { Int64($0) * 1_000_000 } ?? plan.lingerNanoseconds
+    let begun = CaptureClock.monotonicNanoseconds()
+    sockets = []
+    context = nil
+    return CaptureClock.monotonicNanoseconds() - begun >= linger && linger > 0
+  }
+}
+
+/// Counts that the sending thread publishes and any thread reads.
+private final class ReplayCounters: Sendable {
+  let peers = Atomic<Int>(0)
+  private let phase = Atomic<UInt8>(0)
+  private let started = Atomic<Int64>(CaptureClock.monotonicNanoseconds())
+  private let messages = Atomic<UInt64>(0)
+  private let bytes = Atomic<UInt64>(0)
+  private let timeline = Atomic<Int64>(0)
+  private let held = Atomic<Int64>(0)
+
+  private static let phases: [ReplayStatus.Phase] = [.waitingForPeers, .playing, .draining]
+
+  func setPhase(_ new: ReplayStatus.Phase) {
+    if new == .playing {
+      started.store(CaptureClock.monotonicNanoseconds(), ordering: .relaxed)
+    }
+    phase.store(UInt8(Self.phases.firstIndex(of: new)!), ordering: .relaxed)
+  }
+
+  func publish(_ summary: ReplaySummary) {
+    messages.store(summary.messages, ordering: .relaxed)
+    bytes.store(summary.bytes, ordering: .relaxed)
+    timeline.store(summary.timelineNanoseconds, ordering: .relaxed)
+    held.store(summary.heldNanoseconds, ordering: .relaxed)
+  }
+
+  var status: ReplayStatus {
+    let now = CaptureClock.monotonicNanoseconds()
+    return ReplayStatus(
+      phase: Self.phases[Int(phase.load(ordering: .relaxed))],
+      elapsedNanoseconds: now - started.load(ordering: .relaxed),
+      messages: messages.load(ordering: .relaxed),
+      bytes: bytes.load(ordering: .relaxed),
+      timelineNanoseconds: timeline.load(ordering: .relaxed),
+      heldNanoseconds: held.load(ordering: .relaxed),
+      peers: peers.load(ordering: .relaxed))
+  }
+}
