@@ -45,7 +45,7 @@ let package = Package(
     .executableTarget(
       name: "zcap",
       dependencies: [
-        "Recording", "Replaying", "CaptureIndex", "CaptureStore",
+        "Recording", "Replaying", "CaptureIndex", "CaptureStore", "Threads", "ZeroMQ",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -43,3 +43,18 @@ public struct Capture: Sendable {
     return files.sorted { $0.number < $1.number }
   }
 }
+
+extension Capture {
+  /// Free bytes on the file system of a path. Source: `statvfs(3)`.
+  public static func freeBytes(at path: String) throws(StoreError) -> Int {
+    try FileSystem.freeBytes(path)
+  }
+
+  /// Changes the topic rule in the manifest; the recorded frames stay as they are.
+  public func replacing(topicRule: String) throws(StoreError) -> Capture {
+    var manifest = manifest
+    manifest.topicRule = topicRule
+    try manifest.save(capture: path)
+    return try Capture(path: path)
+  }
+}

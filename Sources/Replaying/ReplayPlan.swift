@@ -22,7 +22,7 @@ public struct ReplayPlan: Sendable {
     case byEndpoint([(recorded: String, target: Target)])
   }
 
-  public enum SocketKind: String, Sendable {
+  public enum SocketKind: String, CaseIterable, Sendable {
     /// To every subscriber of the topic.
     case pub
     /// To one of the peers in turn.

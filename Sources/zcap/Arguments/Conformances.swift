@@ -1,0 +1,11 @@
+public import ArgumentParser
+public import CaptureIndex
+public import Replaying
+
+// Types of the library that have the spelling of an argument already.
+
+extension TopicRule: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+}
+
+extension ReplayPlan.SocketKind: ExpressibleByArgument {}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import Foundation
+
+/// An endpoint as ZeroMQ writes it: `tcp://host:port`, `ipc://path`.
+///
+/// What libzmq would only call "Invalid argument" is explained here, before anything is created.
+struct EndpointAddress: ExpressibleByArgument {
+  /// The transports that libzmq has, as far as it was built with them.
+  private static let schemes = [
+    "tcp", "ipc", "tipc", "pgm", "epgm", "norm", "vmci", "ws", "wss", "udp",
+  ]
+
+  var text: String
+
+  init?(argument: String) { text = argument }
+
+  /// Throws what is wrong with it.
+  func validate() throws {
+    guard let colon = text.range(of: "://") else {
+      throw ValidationError("'\(text)': not an endpoint; write it like tcp://127.0.0.1:5555")
+    }
+    let scheme = String(text[..<colon.lowerBound])
+    let rest = text[colon.upperBound...]
+    if scheme == "inproc" {
+      throw ValidationError("'\(text)': inproc never leaves its process; use ipc or tcp")
+    }
+    guard Self.schemes.contains(scheme) else {
+      throw ValidationError(
+        "'\(text)': unknown endpoint scheme '\(scheme)'; ZeroMQ has tcp and ipc, among others")
+    }
+    guard !rest.isEmpty else { throw ValidationError("'\(text)': the address is missing") }
+    if scheme == "tcp" {
+      let port = rest.split(separator: ":", omittingEmptySubsequences: false).last ?? ""
+      let isWildcard = port == "*" || port == "!"
+      guard rest.contains(":"), isWildcard || UInt16(port) != nil else {
+        throw ValidationError("'\(text)': the port is missing or no number up to 65535")
+      }
+    }
+  }
+}

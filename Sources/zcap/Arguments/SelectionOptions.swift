@@ -1,0 +1,39 @@
+import ArgumentParser
+import CaptureIndex
+
+/// `-t`, `--from`, `--until`: the selection that `ls --messages` and `replay` share.
+struct SelectionOptions: ParsableArguments {
+  @Option(
+    name: [.short, .customLong("topic")],
+    help: ArgumentHelp(
+      "Only topics that start with this (repeatable).", valueName: "prefix"))
+  var topics: [String] = []
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Only messages from this time on.", valueName: "time"))
+  var from: TimePoint?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Only messages before this time.", valueName: "time"))
+  var until: TimePoint?
+
+  var isEmpty: Bool { topics.isEmpty && from == nil && until == nil }
+
+  /// The selection for a capture; throws when `--from` is not before `--until`.
+  func resolved(in index: IndexReader) throws -> Selection {
+    var selection = Selection()
+    selection.topicPrefixes = topics.map { Array($0.utf8) }
+    if from != nil || until != nil {
+      let overview = try index.overview()
+      selection.from = from?.resolved(in: overview)
+      selection.until = until?.resolved(in: overview)
+    }
+    if let from = selection.from, let until = selection.until, from >= until {
+      throw ValidationError(
+        "--from \(Units.time(from)) is not before --until \(Units.time(until))")
+    }
+    return selection
+  }
+}

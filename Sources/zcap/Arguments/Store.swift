@@ -1,0 +1,34 @@
+import CaptureStore
+import Foundation
+
+/// Where captures are: names on the command line become paths here.
+enum Store {
+  /// `$ZCAP_STORE`, else `./captures`.
+  static var directory: String {
+    ProcessInfo.processInfo.environment["ZCAP_STORE"].flatMap { $0.isEmpty ? nil : $0 }
+      ?? "captures"
+  }
+
+  /// A path as it is; a bare name as one in the store.
+  static func path(forNew name: String) -> String {
+    name.contains("/") ? name : "\(directory)/\(name)"
+  }
+
+  /// The same for a capture that should exist: a bare name may be in the present folder, too.
+  static func path(forExisting name: String) -> String {
+    if name.contains("/") { return name }
+    let stored = "\(directory)/\(name)"
+    let isHereOnly = access(stored, F_OK) != 0 && access(name, F_OK) == 0
+    return isHereOnly ? name : stored
+  }
+
+  /// The default name of a new capture: the time in UTC, fit for a file name.
+  static func newName() -> String {
+    var time = time_t(CaptureClock.unixNanoseconds() / 1_000_000_000)
+    var parts = tm()
+    gmtime_r(&time, &parts)
+    var text = [CChar](repeating: 0, count: 32)
+    let count = strftime(&text, text.count, "%Y-%m-%dT%H-%M-%SZ", &parts)
+    return String(decoding: text[..<count].map(UInt8.init), as: UTF8.self)
+  }
+}

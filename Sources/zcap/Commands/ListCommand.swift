@@ -1,0 +1,74 @@
+import ArgumentParser
+import CaptureIndex
+import CaptureStore
+
+struct ListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ls",
+    abstract: "List captures, what is in one, or its messages.",
+    discussion: """
+      Without a capture: the store. With one: a row for each endpoint, topic and codec tag. With \
+      --messages: a row for each message. Works on a capture that is being recorded.
+      """)
+
+  @Argument(help: ArgumentHelp("A capture: a path, or a name in the store.", valueName: "capture"))
+  var capture: String?
+
+  @Flag(help: "List messages.")
+  var messages = false
+
+  @OptionGroup var selection: SelectionOptions
+
+  @Option(
+    name: .customLong("endpoint"),
+    help: ArgumentHelp(
+      "Only messages of this endpoint, as recorded (repeatable).", valueName: "address"))
+  var endpoints: [String] = []
+
+  @Option(
+    name: .customLong("codec"),
+    help: ArgumentHelp(
+      "Only messages with this tag, or a frame with it (repeatable).", valueName: "tag"))
+  var codecs: [String] = []
+
+  @Option(help: ArgumentHelp("At most this many messages.", valueName: "messages"))
+  var limit: Int?
+
+  @Flag(help: "One JSON object a line.")
+  var json = false
+
+  func validate() throws {
+    if messages && capture == nil { throw ValidationError("--messages: name a capture") }
+    let isSelecting = !selection.isEmpty || !endpoints.isEmpty || !codecs.isEmpty || limit != nil
+    if isSelecting && !messages {
+      throw ValidationError("-t, --from, --until, --endpoint, --codec, --limit go with --messages")
+    }
+    if let limit, limit < 1 { throw ValidationError("--limit \(limit): at least 1") }
+  }
+
+  func run() throws {
+    guard let capture else {
+      try StoreListing(directory: Store.directory).write(isJSON: json)
+      return
+    }
+    let index = try IndexReader(Capture(path: Store.path(forExisting: capture)))
+    guard messages else {
+      try TopicListing(index).write(isJSON: json)
+      return
+    }
+    var selection = try selection.resolved(in: index)
+    let known = index.capture.manifest.endpoints.map(\.address)
+    for endpoint in endpoints where !known.contains(endpoint) {
+      throw ValidationError(
+        "--endpoint \(endpoint): the capture has \(known.joined(separator: ", "))")
+    }
+    selection.endpoints = endpoints
+    selection.codecs = codecs
+    let damages = try MessageListing(index, selection, limit: limit).write(isJSON: json)
+    if damages > 0 {
+      Console.complain(
+        "\(index.capture.path): \(damages) damaged records were passed over")
+      throw ExitCode.incomplete
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import ArgumentParser
+import CaptureIndex
+import CaptureStore
+import Recording
+import Threads
+
+struct RecordCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "record",
+    abstract: "Record what endpoints publish into a new capture.",
+    discussion: """
+      Subscribes to each endpoint and stores every message exactly as received. Endpoints that do \
+      not exist yet are connected as soon as they do. Stop with Ctrl-C: what has been received is \
+      stored, and the capture is sealed.
+
+      A subscriber cannot see what a publisher drops at its own high-water mark, nor what was \
+      published before the subscription reached it.
+      """)
+
+  @Argument(help: ArgumentHelp("Endpoints, such as tcp://127.0.0.1:5555.", valueName: "endpoint"))
+  var endpoints: [EndpointAddress]
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "The new capture: a path, or a name in the store. (default: the time in UTC)",
+      valueName: "capture"))
+  var output: String?
+
+  @Option(
+    name: [.short, .customLong("topic")],
+    help: ArgumentHelp(
+      "Subscribe to topics that start with this (repeatable; default: everything).",
+      valueName: "prefix"))
+  var topics: [String] = []
+
+  @Flag(help: "Bind the endpoints instead of connecting to them.")
+  var bind = false
+
+  @Option(help: ArgumentHelp("Stop after this time.", valueName: "time"))
+  var duration: TimeSpan?
+
+  @Option(help: ArgumentHelp("Stop after this many messages.", valueName: "messages"))
+  var count: UInt64?
+
+  @Option(help: ArgumentHelp("Stop after this many bytes of frames.", valueName: "bytes"))
+  var size: ByteSize?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Messages that libzmq may hold for each publisher while zcap is busy; 0 is no limit. A full \
+      queue makes the publisher drop, so this is far above libzmq's 1000. It may take this many \
+      times the message size of memory.
+      """, valueName: "messages"))
+  var hwm = RecordingPlan.receiveHighWaterMarkDefault
+
+  @Option(help: ArgumentHelp("Threads of libzmq; one takes about 1 GB/s.", valueName: "n"))
+  var ioThreads = 1
+
+  @Option(help: ArgumentHelp("Bytes of each segment file.", valueName: "bytes"))
+  var segmentSize = ByteSize(bytes: CaptureWriter.segmentSizeDefault)
+
+  @Option(
+    help: ArgumentHelp(
+      "How topics are told: auto, frame, delimiter:X, prefix:N or none.", valueName: "rule"))
+  var topicRule: TopicRule = .auto
+
+  @Option(
+    name: .customLong("label"),
+    help: ArgumentHelp("Keep a label with the capture (repeatable).", valueName: "key=value"))
+  var labels: [Label] = []
+
+  @Flag(help: "Status and summary as one JSON object a line on standard output.")
+  var json = false
+
+  func validate() throws {
+    guard !endpoints.isEmpty else { throw ValidationError("name an endpoint to record") }
+    for endpoint in endpoints { try endpoint.validate() }
+    guard hwm >= 0, hwm <= Int(Int32.max) else {
+      throw ValidationError("--hwm \(hwm): from 0 to \(Int32.max)")
+    }
+    guard (1...1024).contains(ioThreads) else {
+      throw ValidationError("--io-threads \(ioThreads): from 1 to 1024")
+    }
+    guard CaptureWriter.segmentSizes.contains(segmentSize.bytes) else {
+      let range = CaptureWriter.segmentSizes
+      throw ValidationError(
+        "--segment-size \(segmentSize.bytes): from \(Units.binary(range.lowerBound)) to "
+          + Units.binary(range.upperBound))
+    }
+    if count == 0 { throw ValidationError("--count 0: there would be nothing to record") }
+  }
+
+  func run() throws {
+    let plan = plan()
+    let stop = StopSignals.token()
+    let recorder = try Recorder(plan, stop: stop)
+    var report = RecordingReport(plan: plan, isJSON: json)
+    report.begin()
+    while !recorder.wait(nanoseconds: report.intervalNanoseconds) { report.show(recorder.status) }
+    let summary = try recorder.finish()
+    report.end(summary)
+    if !summary.isComplete { throw ExitCode.incomplete }
+  }
+
+  private func plan() -> RecordingPlan {
+    let prefixes = topics.isEmpty ? [""] : topics
+    var plan = RecordingPlan(
+      capture: Store.path(forNew: output ?? Store.newName()),
+      endpoints: endpoints.map {
+        RecordedEndpoint(
+          address: $0.text, socket: "SUB", isBound: bind,
+          subscriptions: prefixes.map { SubscriptionPrefix(Array($0.utf8)) })
+      },
+      recorder: "zcap \(Zcap.version)")
+    plan.topicRule = topicRule
+    plan.labels = Dictionary(labels.map { ($0.key, $0.value) }) { _, last in last }
+    plan.segmentSize = segmentSize.bytes
+    plan.ioThreads = ioThreads
+    plan.receiveHighWaterMark = hwm
+    plan.durationNanosecondsMax = duration?.nanoseconds
+    plan.messagesMax = count
+    plan.bytesMax = size.map { UInt64($0.bytes) }
+    return plan
+  }
+}
+
+/// `key=value`.
+struct Label: ExpressibleByArgument {
+  var key: String
+  var value: String
+
+  init?(argument: String) {
+    let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[0].isEmpty else { return nil }
+    key = String(parts[0])
+    value = String(parts[1])
+  }
+}

@@ -1,0 +1,30 @@
+import Foundation
+
+/// Standard error, for people: a line at a time, and one line that changes on a terminal.
+enum Console {
+  static let isTerminal = isatty(STDERR_FILENO) == 1
+
+  /// Whether colour is wanted on standard output. Source: <https://no-color.org>.
+  static let isColoured =
+    isatty(STDOUT_FILENO) == 1
+    && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+    && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+
+  /// An error: `zcap: ...`.
+  static func complain(_ text: String) { write("\(clear)zcap: \(text)\n") }
+
+  /// Something worth knowing.
+  static func say(_ text: String) { write("\(clear)\(text)\n") }
+
+  /// Replaces the status line, on a terminal only.
+  static func showStatus(_ text: String) {
+    if isTerminal { write("\(clear)\(text)") }
+  }
+
+  private static let clear = isTerminal ? "\r\u{1B}[K" : ""
+
+  private static func write(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
+  }
+}

@@ -1,0 +1,68 @@
+import CaptureIndex
+import CaptureStore
+
+/// `zcap ls CAPTURE --messages`: a row for each message, as they are read.
+struct MessageListing {
+  private let index: IndexReader
+  private let selection: Selection
+  private let limit: Int?
+
+  init(_ index: IndexReader, _ selection: Selection, limit: Int?) {
+    self.index = index
+    self.selection = selection
+    self.limit = limit
+  }
+
+  /// Returns how many records could not be read.
+  func write(isJSON: Bool) throws -> Int {
+    let tagger = try index.codecTagger()
+    let endpoints = index.capture.manifest.endpoints.map(\.address)
+    var reader = try index.messages(selection, pool: SegmentPool(index.capture))
+    var output = DataOutput()
+    if !isJSON { output.writeLine(Self.title) }
+    var count = 0
+    while count < limit ?? .max, !output.isClosed, let message = reader.next() {
+      let number = Int(message.record.endpoint)
+      let endpoint = endpoints.indices.contains(number) ? endpoints[number] : "?"
+      let tag = tagger.tag(of: message)
+      output.writeLine(
+        isJSON ? json(message, endpoint, tag) : text(message, endpoint, tag))
+      count += 1
+    }
+    output.flush()
+    return reader.damages
+  }
+
+  private func json(_ message: RecordedMessage, _ endpoint: String, _ tag: String) -> String {
+    var line = JSONLine()
+    line.add("sequence", message.record.sequence)
+    line.add("time", Units.time(message.unixNanoseconds))
+    line.add("time_ns", message.unixNanoseconds)
+    line.add("endpoint", endpoint)
+    line.add(topic: message.topic)
+    line.add("codec", tag)
+    line.add("frames", message.frameSizes)
+    return line.text
+  }
+
+  // Columns of fixed width: the table is as long as the capture and is not held in memory.
+
+  private static let title =
+    pad("SEQUENCE", 10) + "  " + pad("TIME", 23) + "  " + pad("TOPIC", 32) + "  "
+    + pad("CODEC", 20) + "  FRAMES"
+
+  private func text(_ message: RecordedMessage, _ endpoint: String, _ tag: String) -> String {
+    let sizes = message.frameSizes
+    let shown = sizes.prefix(12).map(String.init).joined(separator: " ")
+    let topic = message.topic.map { Table.printable($0, limit: 32) } ?? "-"
+    return [
+      Self.pad(String(message.record.sequence), 10), Units.shortTime(message.unixNanoseconds),
+      Self.pad(topic, 32), Self.pad(tag, 20),
+      shown + (sizes.count > 12 ? " ... (\(sizes.count))" : ""),
+    ].joined(separator: "  ")
+  }
+
+  private static func pad(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.count))
+  }
+}

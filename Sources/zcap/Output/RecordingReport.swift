@@ -1,0 +1,100 @@
+import CaptureStore
+import Recording
+
+/// What `zcap record` tells while it runs and when it ends.
+struct RecordingReport: ~Copyable {
+  private let plan: RecordingPlan
+  private let isJSON: Bool
+  private var last: RecordingStatus?
+  private var output = DataOutput()
+
+  init(plan: RecordingPlan, isJSON: Bool) {
+    self.plan = plan
+    self.isJSON = isJSON
+  }
+
+  /// A second between JSON objects, less between status lines.
+  var intervalNanoseconds: Int64 { isJSON ? 1_000_000_000 : 500_000_000 }
+
+  func begin() {
+    let endpoints = plan.endpoints.map(\.address).joined(separator: ", ")
+    Console.say("recording \(endpoints) into \(plan.capture); stop with Ctrl-C")
+  }
+
+  mutating func show(_ status: RecordingStatus) {
+    let rates = rates(status)
+    last = status
+    let free = try? Capture.freeBytes(at: plan.capture)
+    if isJSON {
+      var line = JSONLine()
+      line.add("event", "status")
+      add(status, to: &line)
+      line.add("messages_per_s", seconds: rates.messages, decimals: 1)
+      line.add("bytes_per_s", seconds: rates.bytes, decimals: 1)
+      line.add("free_bytes", free)
+      output.writeLine(line.text)
+      output.flush()
+    }
+    var text = Units.duration(status.elapsedNanoseconds / 1_000_000_000 * 1_000_000_000)
+    text += "  \(Units.count(Int(rates.messages))) msg/s"
+    text += "  \(Units.bytes(Int(rates.bytes)))/s"
+    text += "  \(Units.count(status.messages)) messages"
+    text += "  \(Units.bytes(status.bytes))"
+    if let free { text += "  \(Units.bytes(free)) free" }
+    Console.showStatus(text)
+  }
+
+  /// Messages and bytes a second since the last status.
+  private func rates(_ status: RecordingStatus) -> (messages: Double, bytes: Double) {
+    let nanoseconds = status.elapsedNanoseconds - (last?.elapsedNanoseconds ?? 0)
+    let seconds = max(Double(nanoseconds) / 1e9, 1e-9)
+    return (
+      Double(status.messages - (last?.messages ?? 0)) / seconds,
+      Double(status.bytes - (last?.bytes ?? 0)) / seconds
+    )
+  }
+
+  private func add(_ status: RecordingStatus, to line: inout JSONLine) {
+    line.add("elapsed_s", seconds: Double(status.elapsedNanoseconds) / 1e9, decimals: 3)
+    line.add("messages", status.messages)
+    line.add("bytes", status.bytes)
+    line.add("refused", status.messagesRefused)
+    line.add("indexed", status.messagesIndexed)
+  }
+
+  mutating func end(_ summary: RecordingSummary) {
+    let status = summary.status
+    if isJSON {
+      var line = JSONLine()
+      line.add("event", "summary")
+      line.add("capture", plan.capture)
+      line.add("reason", summary.reason.rawValue)
+      add(status, to: &line)
+      line.add("segments", summary.segments)
+      line.add("complete", summary.isComplete)
+      line.add("failure", summary.failure)
+      line.add("index_failure", summary.indexFailure)
+      output.writeLine(line.text)
+      output.flush()
+    }
+    Console.say(
+      "recorded \(Units.count(status.messages)) messages (\(Units.bytes(status.bytes))) in "
+        + "\(Units.duration(status.elapsedNanoseconds)) into \(plan.capture)")
+    for (endpoint, count) in zip(plan.endpoints, status.messagesByEndpoint) where count == 0 {
+      Console.say("no message came from \(endpoint.address)")
+    }
+    if let failure = summary.failure {
+      Console.complain("recording ended early: \(failure); what was recorded is sealed")
+    }
+    if status.messagesRefused > 0 {
+      Console.complain(
+        "\(Units.count(status.messagesRefused)) messages were larger than a record can be (4 GiB)")
+    }
+    if summary.isCutShort {
+      Console.complain("messages were still arriving when the recording ended")
+    }
+    if let failure = summary.indexFailure {
+      Console.complain("the index failed: \(failure); run 'zcap reindex \(plan.capture)'")
+    }
+  }
+}

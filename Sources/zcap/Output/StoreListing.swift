@@ -1,0 +1,79 @@
+import CaptureIndex
+import CaptureStore
+import Foundation
+
+/// `zcap ls`: the captures of the store, a row each.
+struct StoreListing {
+  let directory: String
+
+  private struct Entry {
+    var capture: Capture
+    var overview: IndexReader.Overview
+    var state: IndexReader.State
+  }
+
+  func write(isJSON: Bool) throws {
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
+      Console.say("\(directory): no store here yet; 'zcap record' makes it")
+      return
+    }
+    var entries: [Entry] = []
+    for name in names.sorted() {
+      let path = "\(directory)/\(name)"
+      guard access(CapturePath.manifest(path), F_OK) == 0 else { continue }
+      do {
+        let index = try IndexReader(Capture(path: path))
+        entries.append(
+          Entry(capture: index.capture, overview: try index.overview(), state: try index.state()))
+      } catch {
+        Console.complain("\(error)")
+      }
+    }
+    entries.sort { $0.capture.manifest.created < $1.capture.manifest.created }
+    var output = DataOutput()
+    for line in isJSON ? entries.map(json) : table(entries) { output.writeLine(line) }
+    output.flush()
+    if entries.isEmpty { Console.say("\(directory): no captures") }
+  }
+
+  private func json(_ entry: Entry) -> String {
+    let overview = entry.overview
+    var line = JSONLine()
+    line.add("capture", entry.capture.name)
+    line.add("path", entry.capture.path)
+    line.add("state", entry.state.rawValue)
+    line.add("start", overview.first.map(Units.time))
+    line.add("end", overview.last.map(Units.time))
+    line.add("duration_s", seconds: Double(overview.durationNanoseconds) / 1e9, decimals: 9)
+    line.add("messages", overview.messages)
+    line.add("bytes", overview.bytes)
+    line.add("topics", overview.topics)
+    line.add("endpoints", entry.capture.manifest.endpoints.count)
+    line.add("lost", overview.lost)
+    return line.text
+  }
+
+  private func table(_ entries: [Entry]) -> [String] {
+    guard !entries.isEmpty else { return [] }
+    var table = Table([
+      ("CAPTURE", .left), ("STATE", .left), ("START", .left), ("DURATION", .right),
+      ("MESSAGES", .right), ("SIZE", .right), ("TOPICS", .right), ("ENDPOINTS", .right),
+      ("LOST", .right),
+    ])
+    for entry in entries {
+      let overview = entry.overview
+      table.add([
+        entry.capture.name, entry.state.rawValue, overview.first.map(Units.shortTime) ?? "-",
+        overview.first == nil ? "-" : Units.duration(overview.durationNanoseconds),
+        Units.count(overview.messages), Units.bytes(overview.bytes),
+        Units.count(overview.topics), "\(entry.capture.manifest.endpoints.count)",
+        Units.count(overview.lost),
+      ])
+    }
+    return table.lines(isColoured: Console.isColoured)
+  }
+}
+
+extension IndexReader.Overview {
+  var durationNanoseconds: Int64 { (last ?? 0) - (first ?? 0) }
+}

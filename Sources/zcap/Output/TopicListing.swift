@@ -1,0 +1,70 @@
+import CaptureIndex
+import CaptureStore
+
+/// `zcap ls CAPTURE`: a row for each endpoint, topic and codec tag.
+struct TopicListing {
+  private let index: IndexReader
+
+  init(_ index: IndexReader) { self.index = index }
+
+  func write(isJSON: Bool) throws {
+    let rows = try index.topicRows()
+    var output = DataOutput()
+    for line in isJSON ? rows.map(json) : table(rows) { output.writeLine(line) }
+    output.flush()
+    try sayState(rows)
+  }
+
+  /// What a row cannot say, for people.
+  private func sayState(_ rows: [IndexReader.TopicRow]) throws {
+    switch try index.state() {
+    case .recording: Console.say("\(index.capture.path) is being recorded")
+    case .unclean:
+      Console.say(
+        "\(index.capture.path) was not sealed by its recorder; what was committed is here")
+    case .sealed: break
+    }
+    let overview = try index.overview()
+    if overview.lost > 0 || overview.damagedBytes > 0 {
+      Console.complain(
+        "\(index.capture.path): \(Units.count(overview.lost)) messages are lost, "
+          + "\(Units.bytes(overview.damagedBytes)) hold no valid record")
+    }
+    if rows.isEmpty { Console.say("\(index.capture.path): no messages") }
+  }
+
+  private func rate(_ row: IndexReader.TopicRow) -> Double? {
+    guard row.messages > 1, row.last > row.first else { return nil }
+    return Double(row.messages - 1) / (Double(row.last - row.first) / 1e9)
+  }
+
+  private func json(_ row: IndexReader.TopicRow) -> String {
+    var line = JSONLine()
+    line.add(topic: row.topic)
+    line.add("endpoint", row.endpoint)
+    line.add("codec", row.codec)
+    line.add("messages", row.messages)
+    line.add("bytes", row.bytes)
+    line.add("rate_hz", seconds: rate(row), decimals: 3)
+    line.add("first", Units.time(row.first))
+    line.add("last", Units.time(row.last))
+    return line.text
+  }
+
+  private func table(_ rows: [IndexReader.TopicRow]) -> [String] {
+    guard !rows.isEmpty else { return [] }
+    var table = Table([
+      ("TOPIC", .left), ("ENDPOINT", .left), ("CODEC", .left), ("MESSAGES", .right),
+      ("SIZE", .right), ("RATE", .right), ("FIRST", .left), ("LAST", .left),
+    ])
+    for row in rows {
+      table.add([
+        row.topic.map { Table.printable($0) } ?? "-", row.endpoint, row.codec,
+        Units.count(row.messages), Units.bytes(row.bytes),
+        rate(row).map { "\(Units.fixed($0, $0 < 100 ? 2 : 0)) Hz" } ?? "-",
+        Units.shortTime(row.first), Units.shortTime(row.last),
+      ])
+    }
+    return table.lines(isColoured: Console.isColoured)
+  }
+}

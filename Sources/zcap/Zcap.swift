@@ -1,0 +1,54 @@
+import ArgumentParser
+import Glibc
+import ZeroMQ
+
+/// The command `zcap`: parses, runs one subcommand, maps how it ended to an exit code.
+@main
+struct Zcap: ParsableCommand {
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "zcap",
+    abstract: "Record ZeroMQ traffic, look at it, and replay it.",
+    discussion: """
+      A capture is a directory. A bare name means one in the store: $ZCAP_STORE, else ./captures. \
+      Times are RFC 3339, +1m30s from the start of the capture, or -10s from its end. \
+      Sizes are bytes, or such as 64MiB and 10GB.
+
+      Exit codes: 0 done; 1 failed; 3 done, but something was lost or cut short; 64 usage.
+      """,
+    version: "zcap \(version) (libzmq \(libraryVersion))",
+    subcommands: [RecordCommand.self, ListCommand.self, ReplayCommand.self, ReindexCommand.self])
+
+  static func main() {
+    // A closed pipe is an error of the write that meets it, not the end of a recording.
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      finish(with: error)
+    }
+  }
+
+  /// One line that says what, where and what to do, then the exit code.
+  private static func finish(with error: any Error) -> Never {
+    if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
+    let code = exitCode(for: error)
+    switch code {
+    case .success:
+      exit(withError: error)
+    case .validationFailure:
+      let text = message(for: error).split(separator: "\n").first.map(String.init) ?? "bad usage"
+      Console.complain("\(text) (see 'zcap --help' or 'zcap COMMAND --help')")
+    default:
+      Console.complain("\(error)")
+    }
+    Glibc.exit(code.rawValue)
+  }
+}
+
+extension ExitCode {
+  /// Done, but something was lost, differs, or was cut short.
+  static let incomplete = ExitCode(3)
+}

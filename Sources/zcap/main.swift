@@ -1,4 +1,0 @@
-import ArgumentParser
-import CaptureStore
-struct Z: ParsableCommand { }
-Z.main()
