@@ -49,5 +49,31 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+
+    .target(
+      name: "TestSupport", dependencies: ["CaptureStore"], path: "Tests/TestSupport",
+      swiftSettings: strict),
+    .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: strict),
+    .testTarget(
+      name: "ZeroMQTests", dependencies: ["ZeroMQ", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "CaptureStoreTests", dependencies: ["CaptureStore", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "PayloadCodecsTests", dependencies: ["PayloadCodecs"], swiftSettings: strict),
+    .testTarget(
+      name: "CaptureIndexTests", dependencies: ["CaptureIndex", "CaptureStore", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "RecordingTests",
+      dependencies: ["Recording", "CaptureIndex", "CaptureStore", "ZeroMQ", "Threads", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ReplayingTests",
+      dependencies: ["Replaying", "CaptureIndex", "CaptureStore", "ZeroMQ", "Threads", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "zcapTests",
+      dependencies: ["zcap", "CaptureStore", "ZeroMQ", "TestSupport"], swiftSettings: strict),
   ]
 )
