@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 
 /// A directory of a test's own, removed with everything in it when the test is over.
 public final class TemporaryDirectory: Sendable {

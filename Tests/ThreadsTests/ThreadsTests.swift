@@ -1,15 +1,12 @@
 import Glibc
-import Synchronization
 import Testing
 import Threads
 
 @Suite struct WorkerThreadTests {
   @Test func joinReturnsAfterTheBodyHasRun() {
-    let hasRun = Atomic<Bool>(false)
-    withoutActuallyEscaping({ hasRun.store(true, ordering: .releasing) }) { body in
-      WorkerThread(name: "a name longer than fifteen bytes", body).join()
-    }
-    #expect(hasRun.load(ordering: .acquiring))
+    let hasRun = Guarded(false)
+    WorkerThread(name: "a name longer than fifteen bytes") { hasRun.withLock { $0 = true } }.join()
+    #expect(hasRun.withLock { $0 })
   }
 }
 
