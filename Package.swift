@@ -66,11 +66,15 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "RecordingTests",
-      dependencies: ["Recording", "CaptureIndex", "CaptureStore", "ZeroMQ", "Threads", "TestSupport"],
+      dependencies: [
+        "Recording", "CaptureIndex", "CaptureStore", "ZeroMQ", "Threads", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ReplayingTests",
-      dependencies: ["Replaying", "CaptureIndex", "CaptureStore", "ZeroMQ", "Threads", "TestSupport"],
+      dependencies: [
+        "Replaying", "CaptureIndex", "CaptureStore", "ZeroMQ", "Threads", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "zcapTests",
