@@ -6,6 +6,13 @@ import GRDB
 struct IndexDatabase {
   let queue: DatabaseQueue
 
+  /// The walk upholds the references, also for endpoints that only a damaged record names.
+  private static var writing: Configuration {
+    var configuration = Configuration()
+    configuration.foreignKeysEnabled = false
+    return configuration
+  }
+
   /// Creates an index file, in place of any that is there.
   static func create(_ path: String) throws -> IndexDatabase {
     for suffix in ["", "-wal", "-shm", "-journal"] where unsafe access(path + suffix, F_OK) == 0 {
@@ -13,7 +20,7 @@ struct IndexDatabase {
     }
     let mask = umask(0o077)
     defer { umask(mask) }
-    var configuration = Configuration()
+    var configuration = writing
     configuration.journalMode = .wal
     // The index is derived: after a power loss it is made again, so commits need not wait for it.
     configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = OFF") }
@@ -24,7 +31,7 @@ struct IndexDatabase {
 
   /// An index that lives in memory: for captures whose own is missing or behind.
   static func inMemory() throws -> IndexDatabase {
-    let queue = try DatabaseQueue()
+    let queue = try DatabaseQueue(configuration: writing)
     try queue.write { try IndexSchema.create($0) }
     return IndexDatabase(queue: queue)
   }

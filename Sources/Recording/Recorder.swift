@@ -95,6 +95,6 @@ public final class Recorder: Sendable {
   }
 
   private static func now() -> String {
-    Date.now.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+    Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
   }
 }
