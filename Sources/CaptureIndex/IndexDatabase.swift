@@ -153,12 +153,26 @@ struct IndexDatabase {
 
   // MARK: - Reading back
 
+  /// Where the walk that made this index stood when it stored last.
+  func place() throws -> RecordPlace { try queue.read { try Self.place(Self.progress($0)) } }
+
+  private static func progress(_ database: Database) throws -> Row {
+    guard let row = try Row.fetchOne(database, sql: "SELECT * FROM progress") else {
+      throw DatabaseError(message: "the index has no progress row")
+    }
+    return row
+  }
+
+  private static func place(_ row: Row) -> RecordPlace {
+    RecordPlace(
+      segment: UInt64(row["segment"] as Int64), offset: row["offset"],
+      sequence: UInt64(row["sequence"] as Int64))
+  }
+
   /// What the walk that made this index knew when it stored last.
   func past(verifying: SegmentCursor.Verification) throws -> IndexWalk.Past {
     try queue.read { database in
-      guard let row = try Row.fetchOne(database, sql: "SELECT * FROM progress") else {
-        throw DatabaseError(message: "the index has no progress row")
-      }
+      let row = try Self.progress(database)
       let topics = try Data.fetchAll(
         database, sql: "SELECT name FROM topic WHERE id BETWEEN 1 AND ? ORDER BY id",
         arguments: [TopicTable.countMax])
@@ -171,9 +185,7 @@ struct IndexDatabase {
         return summary
       }
       return IndexWalk.Past(
-        place: RecordPlace(
-          segment: UInt64(row["segment"] as Int64), offset: row["offset"],
-          sequence: UInt64(row["sequence"] as Int64)),
+        place: Self.place(row),
         verification: verifying,
         topics: topics.map { Array($0) },
         codecs: try String.fetchAll(database, sql: "SELECT tag FROM codec ORDER BY id"),

@@ -30,7 +30,7 @@ public final class IndexReader {
   }
 
   private static func isComplete(_ index: IndexDatabase, _ capture: Capture) throws -> Bool {
-    let place = try index.past(verifying: .header).place
+    let place = try index.place()
     var cursor = try CaptureCursor(capture, at: place, verifying: .header)
     if case .caughtUp = cursor.next() { return true }
     return false

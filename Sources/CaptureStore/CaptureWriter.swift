@@ -46,7 +46,7 @@ public final class CaptureWriter {
       try manifest.save(capture: path)
       segment = try SegmentWriter(
         directory: segments, number: 0, size: aligned(segmentSize, to: 4096))
-      try segment.mapping.advise(0..<Self.firstPages, .populateForWriting)
+      try? segment.mapping.advise(0..<Self.firstPages, .populateForWriting)
       segment.start(captureID: manifest.captureID, firstSequence: 0)
       try FileSystem.synchronizeDirectory(segments)
       try FileSystem.synchronizeDirectory(path)
@@ -78,10 +78,8 @@ public final class CaptureWriter {
     for index in unsafe frames.indices { unsafe frameBytes += UInt64(frames[index].count) }
   }
 
-  /// What went wrong behind the writer's back; the next `append` that needs a segment throws it.
-  public var failure: StoreError? { keeper.failure }
-
-  /// Seals the capture. Nothing may be appended afterwards.
+  /// Seals the capture. Nothing may be appended afterwards. Throws what kept a segment from being
+  /// sealed and synced.
   public func finish() throws(StoreError) {
     try keeper.finish(nextSequence: messageCount)
   }

@@ -12,7 +12,10 @@ final class SegmentKeeper: Sendable {
     var spare: SegmentWriter?
     var retired: [(segment: SegmentWriter, nextSequence: UInt64)] = []
     var nextNumber: UInt64
-    var failure: StoreError?
+    /// No further segment will come. What is being recorded goes on until its segment is full.
+    var prepareFailure: StoreError?
+    /// Something that was recorded may not be sealed or on stable storage.
+    var sealFailure: StoreError?
     var isStopping = false
   }
 
@@ -32,15 +35,11 @@ final class SegmentKeeper: Sendable {
     }
   }
 
-  /// What went wrong on the keeper's thread: no further segment will come.
-  var failure: StoreError? { state.withLock { $0.failure } }
-
   /// Retires the active segment and hands out the next one, unstarted, with room for `size` bytes.
   /// Waits where the next one is not ready yet; throws what keeps it from becoming ready.
   func roll(nextSequence: UInt64, size: Int) throws(StoreError) -> SegmentWriter {
     let next: Result<SegmentWriter, StoreError> = state.wait { state in
-      if let failure = state.failure { return .failure(failure) }
-      guard let spare = state.spare else { return nil }
+      guard let spare = state.spare else { return state.prepareFailure.map { .failure($0) } }
       state.spare = nil
       state.retired.append((state.active, nextSequence))
       state.active = spare
@@ -58,7 +57,7 @@ final class SegmentKeeper: Sendable {
       state.isStopping = true
     }
     thread.join()
-    if let failure { throw failure }
+    if let failure = state.withLock({ $0.sealFailure }) { throw failure }
   }
 
   // MARK: - The thread
@@ -74,31 +73,38 @@ final class SegmentKeeper: Sendable {
     var readAhead = PageReadAhead()
     while true {
       let work = state.wait(nanoseconds: readAhead.intervalNanoseconds) { Self.urgentWork(&$0) }
-      do throws(StoreError) {
-        switch work ?? state.withLock({ .populate($0.active, next: $0.spare) }) {
-        case .prepare(let number):
+      switch work ?? state.withLock({ .populate($0.active, next: $0.spare) }) {
+      case .populate(let active, let next):
+        readAhead.advance(active, next: next)
+      case .prepare(let number):
+        do throws(StoreError) {
           let segment = try SegmentWriter(directory: directory, number: number, size: segmentSize)
           try FileSystem.synchronizeDirectory(directory)
           state.withLock { $0.spare = segment }
-        case .seal(let segment, let nextSequence):
+        } catch {
+          state.withLock { $0.prepareFailure = error }
+        }
+      case .seal(let segment, let nextSequence):
+        do throws(StoreError) {
           try segment.seal(nextSequence: nextSequence)
-        case .populate(let active, let next):
-          try readAhead.advance(active, next: next)
-        case .stop(let unused):
+        } catch {
+          state.withLock { $0.sealFailure = $0.sealFailure ?? error }
+        }
+      case .stop(let unused):
+        do throws(StoreError) {
           try unused?.discard()
           try FileSystem.synchronizeDirectory(directory)
-          return
+        } catch {
+          state.withLock { $0.sealFailure = $0.sealFailure ?? error }
         }
-      } catch {
-        state.withLock { $0.failure = $0.failure ?? error }
-        if case .stop = work { return }
+        return
       }
     }
   }
 
   /// What cannot wait, the next segment before all: the writer may be waiting for it.
   private static func urgentWork(_ state: inout State) -> Work? {
-    if state.spare == nil && state.failure == nil && !state.isStopping {
+    if state.spare == nil && state.prepareFailure == nil && !state.isStopping {
       defer { state.nextNumber += 1 }
       return .prepare(number: state.nextNumber)
     }
@@ -134,7 +140,7 @@ private struct PageReadAhead {
   /// How long the keeper may sleep: short while much is written.
   var intervalNanoseconds: Int64 { bytesPerSecond > 1e6 ? 5_000_000 : 100_000_000 }
 
-  mutating func advance(_ active: SegmentWriter, next: SegmentWriter?) throws(StoreError) {
+  mutating func advance(_ active: SegmentWriter, next: SegmentWriter?) {
     let isNew = active !== segment
     if isNew {
       segment = active
@@ -149,7 +155,8 @@ private struct PageReadAhead {
     populatedEnd = max(populatedEnd, lastEnd)
     while populatedEnd < target {
       let end = min(populatedEnd + Self.stepSize, target)
-      try active.mapping.advise(populatedEnd..<end, .populateForWriting)
+      // A kernel before 5.14 cannot: then the writer takes the faults itself.
+      try? active.mapping.advise(populatedEnd..<end, .populateForWriting)
       populatedEnd = max(end, active.committedEnd.load(ordering: .acquiring))
     }
     // Near the end, the beginning of the next segment belongs to the same future.
@@ -157,7 +164,7 @@ private struct PageReadAhead {
     let spill = min(lastEnd + distance - active.capacity, next.capacity)
     while spareEnd < spill {
       let end = min(spareEnd + Self.stepSize, spill)
-      try next.mapping.advise(spareEnd..<end, .populateForWriting)
+      try? next.mapping.advise(spareEnd..<end, .populateForWriting)
       spareEnd = end
     }
   }

@@ -10,7 +10,7 @@ import ZeroMQ
 @safe final class Intake: @unchecked Sendable {
   /// Messages taken from one socket before the next one gets its turn.
   private static let burst = 256
-  /// The longest sleep: how soon limits in time and failures of the keeper are noticed.
+  /// The longest sleep: how soon a limit in time is noticed.
   private static let pollMilliseconds = 100
   /// How long the drain at the end goes on when messages do not stop arriving.
   private static let drainNanosecondsMax: Int64 = 5_000_000_000
@@ -53,10 +53,6 @@ import ZeroMQ
   }
 
   private func sleep(until deadline: Int64?) throws(ZeroMQError) {
-    if let failed = writer.failure {
-      // Noticed a whole segment before the store runs out of room.
-      failure = failure ?? failed
-    }
     var milliseconds = Self.pollMilliseconds
     if let deadline {
       let left = (deadline - CaptureClock.monotonicNanoseconds() + 999_999) / 1_000_000

@@ -1,5 +1,5 @@
 import CaptureIndex
-import CaptureStore
+public import CaptureStore
 import Foundation
 public import Threads
 import ZeroMQ
@@ -9,6 +9,8 @@ import ZeroMQ
 /// Making one checks and sets up everything: sockets connect, the capture and its first segment
 /// are created, and only then are the subscriptions made, so that nothing arrives unprepared.
 public final class Recorder: Sendable {
+  /// The endpoints as they are in the manifest, with wildcards of bound ones resolved.
+  public let endpoints: [RecordedEndpoint]
   private let intake: Intake
   private let writer: SendableWriter
   private let follower: IndexFollower
@@ -28,9 +30,14 @@ public final class Recorder: Sendable {
   public init(_ plan: RecordingPlan, stop: StopToken) throws {
     let context = try Context(ioThreads: plan.ioThreads)
     let sockets = try plan.endpoints.map { try Self.openSocket($0, plan, context) }
+    var endpoints = plan.endpoints
+    for index in endpoints.indices where endpoints[index].isBound {
+      endpoints[index].address = try sockets[index].lastEndpoint
+    }
+    self.endpoints = endpoints
     let manifest = Manifest(
       host: ProcessInfo.processInfo.hostName, created: Self.now(), recorder: plan.recorder,
-      endpoints: plan.endpoints, topicRule: plan.topicRule.description, labels: plan.labels)
+      endpoints: endpoints, topicRule: plan.topicRule.description, labels: plan.labels)
     let writer = try CaptureWriter(
       creating: plan.capture, manifest: manifest, segmentSize: plan.segmentSize)
     let capture = try Capture(path: plan.capture)

@@ -92,6 +92,8 @@ public struct ReplaySummary: Sendable {
   public var isStopped = false
   /// Peers did not take everything within the linger.
   public var isCutShort = false
+  /// Endpoints of PUB sockets that nobody subscribed to: what went out there reached no one.
+  public var endpointsWithoutPeer: [String] = []
 
   /// Recorded time over elapsed time; nil where one of them is zero.
   public var achievedRate: Double? {

@@ -6,6 +6,11 @@ import ZeroMQ
   /// How often a send that waits looks up: for a stop, and to count the time.
   static let sendTimeoutMilliseconds = 100
 
+  /// The endpoint, with wildcards of a bound one resolved.
+  let address: String
+  /// Whether any peer has been there.
+  private(set) var hadPeer = false
+
   private let socket: Socket
   private let kind: ReplayPlan.SocketKind
   /// PUSH: its connections, as the monitor tells them.
@@ -31,8 +36,10 @@ import ZeroMQ
     }
     if target.isBound {
       try socket.bind(target.address)
+      address = try socket.lastEndpoint
     } else {
       try socket.connect(target.address)
+      address = target.address
     }
   }
 
@@ -62,6 +69,7 @@ import ZeroMQ
       let peer = message.connection ?? -1 - subscriptions.count
       let count = subscriptions[peer, default: 0] + (first == 1 ? 1 : -1)
       subscriptions[peer] = count > 0 ? count : nil
+      hadPeer = true
     }
   }
 

@@ -26,31 +26,30 @@ public final class Replayer: @unchecked Sendable {
     self.index = index
     self.stop = stop
     pool = SegmentPool(index.capture)
-    let endpoints = index.capture.manifest.endpoints.map(\.address)
+    let recorded = index.capture.manifest.endpoints.map(\.address)
     let targets: [ReplayPlan.Target]
     switch plan.routing {
     case .single(let target):
       targets = [target]
-      socketByEndpoint = endpoints.map { _ in 0 }
+      socketByEndpoint = recorded.map { _ in 0 }
     case .byEndpoint(let pairs):
-      for pair in pairs where !endpoints.contains(pair.recorded) {
-        throw ReplayError.unknownEndpoint(address: pair.recorded, known: endpoints)
+      for pair in pairs where !recorded.contains(pair.recorded) {
+        throw ReplayError.unknownEndpoint(address: pair.recorded, known: recorded)
       }
       targets = pairs.map(\.target)
-      socketByEndpoint = endpoints.map { address in
+      socketByEndpoint = recorded.map { address in
         pairs.firstIndex { $0.recorded == address }
       }
-    }
-    guard try hasMessages() else {
-      throw ReplayError.nothingSelected(capture: index.capture.path)
     }
     let context = try Context()
     self.context = context
     sockets = try targets.map { target throws(ZeroMQError) in
       try ReplaySocket(target, plan, in: context)
     }
+    endpoints = sockets.map(\.address)
   }
 
+  /// Whether the selection has a message that some socket sends.
   private func hasMessages() throws -> Bool {
     var reader = try index.messages(plan.selection, pool: pool)
     while let message = reader.next() {
@@ -62,12 +61,18 @@ public final class Replayer: @unchecked Sendable {
     return false
   }
 
+  /// The endpoints that are sent on, with wildcards of bound ones resolved.
+  public let endpoints: [String]
+
   /// How the replay stands; from any thread.
   public var status: ReplayStatus { counters.status }
 
   /// Waits for peers, sends everything, and waits until it is delivered. Called once.
   public func run() throws -> ReplaySummary {
     defer { end() }
+    guard try hasMessages() else {
+      throw ReplayError.nothingSelected(capture: index.capture.path)
+    }
     try waitForPeers()
     let timeline = ReplayTimeline(
       index, plan.selection, loops: plan.loops, socketByEndpoint: socketByEndpoint, pool: pool)
@@ -123,6 +128,10 @@ public final class Replayer: @unchecked Sendable {
     }
     summary.durationNanoseconds = CaptureClock.monotonicNanoseconds() - pacer.anchor
     summary.latenessNanosecondsMax = pacer.latenessNanosecondsMax
+    for socket in sockets { try socket.readSubscriptions() }
+    if plan.kind == .pub {
+      summary.endpointsWithoutPeer = sockets.filter { !$0.hadPeer }.map(\.address)
+    }
     return summary
   }
 

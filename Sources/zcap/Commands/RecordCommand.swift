@@ -96,7 +96,8 @@ struct RecordCommand: ParsableCommand {
     let plan = plan()
     let stop = StopSignals.token()
     let recorder = try Recorder(plan, stop: stop)
-    var report = RecordingReport(plan: plan, isJSON: json)
+    var report = RecordingReport(
+      capture: plan.capture, endpoints: recorder.endpoints.map(\.address), isJSON: json)
     report.begin()
     while !recorder.wait(nanoseconds: report.intervalNanoseconds) { report.show(recorder.status) }
     let summary = try recorder.finish()

@@ -79,7 +79,8 @@ struct ReplayCommand: ParsableCommand {
     let plan = try plan(index)
     let stop = StopSignals.token()
     let replayer = try Replayer(index, plan, stop: stop)
-    let report = ReplayReport(plan: plan, capture: index.capture.path, isJSON: json)
+    let report = ReplayReport(
+      plan: plan, capture: index.capture.path, endpoints: replayer.endpoints, isJSON: json)
     report.begin()
     let isDone = StopToken()
     let display = WorkerThread(name: "zcap display") {

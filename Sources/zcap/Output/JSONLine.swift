@@ -28,6 +28,10 @@ struct JSONLine {
     addRaw(name, "[\(values.map(String.init).joined(separator: ","))]")
   }
 
+  mutating func add(_ name: String, _ values: [String]) {
+    addRaw(name, "[\(values.map(Self.quoted).joined(separator: ","))]")
+  }
+
   /// A topic: text, with `�` for what is not UTF-8 and then also as `topic_base64`.
   mutating func add(topic: [UInt8]?) {
     guard let topic else { return addRaw("topic", "null") }

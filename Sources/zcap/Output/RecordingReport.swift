@@ -3,28 +3,38 @@ import Recording
 
 /// What `zcap record` tells while it runs and when it ends.
 struct RecordingReport: ~Copyable {
-  private let plan: RecordingPlan
+  private let capture: String
+  private let endpoints: [String]
   private let isJSON: Bool
   private var last: RecordingStatus?
   private var output = DataOutput()
 
-  init(plan: RecordingPlan, isJSON: Bool) {
-    self.plan = plan
+  init(capture: String, endpoints: [String], isJSON: Bool) {
+    self.capture = capture
+    self.endpoints = endpoints
     self.isJSON = isJSON
   }
 
   /// A second between JSON objects, less between status lines.
   var intervalNanoseconds: Int64 { isJSON ? 1_000_000_000 : 500_000_000 }
 
-  func begin() {
-    let endpoints = plan.endpoints.map(\.address).joined(separator: ", ")
-    Console.say("recording \(endpoints) into \(plan.capture); stop with Ctrl-C")
+  mutating func begin() {
+    if isJSON {
+      var line = JSONLine()
+      line.add("event", "started")
+      line.add("capture", capture)
+      line.add("endpoints", endpoints)
+      output.writeLine(line.text)
+      output.flush()
+    }
+    let list = endpoints.joined(separator: ", ")
+    Console.say("recording \(list) into \(capture); stop with Ctrl-C")
   }
 
   mutating func show(_ status: RecordingStatus) {
     let rates = rates(status)
     last = status
-    let free = try? Capture.freeBytes(at: plan.capture)
+    let free = try? Capture.freeBytes(at: capture)
     if isJSON {
       var line = JSONLine()
       line.add("event", "status")
@@ -67,7 +77,7 @@ struct RecordingReport: ~Copyable {
     if isJSON {
       var line = JSONLine()
       line.add("event", "summary")
-      line.add("capture", plan.capture)
+      line.add("capture", capture)
       line.add("reason", summary.reason.rawValue)
       add(status, to: &line)
       line.add("segments", summary.segments)
@@ -79,9 +89,9 @@ struct RecordingReport: ~Copyable {
     }
     Console.say(
       "recorded \(Units.count(status.messages)) messages (\(Units.bytes(status.bytes))) in "
-        + "\(Units.duration(status.elapsedNanoseconds)) into \(plan.capture)")
-    for (endpoint, count) in zip(plan.endpoints, status.messagesByEndpoint) where count == 0 {
-      Console.say("no message came from \(endpoint.address)")
+        + "\(Units.duration(status.elapsedNanoseconds)) into \(capture)")
+    for (endpoint, count) in zip(endpoints, status.messagesByEndpoint) where count == 0 {
+      Console.say("no message came from \(endpoint)")
     }
     if let failure = summary.failure {
       Console.complain("recording ended early: \(failure); what was recorded is sealed")
@@ -94,7 +104,7 @@ struct RecordingReport: ~Copyable {
       Console.complain("messages were still arriving when the recording ended")
     }
     if let failure = summary.indexFailure {
-      Console.complain("the index failed: \(failure); run 'zcap reindex \(plan.capture)'")
+      Console.complain("the index failed: \(failure); run 'zcap reindex \(capture)'")
     }
   }
 }

@@ -6,15 +6,18 @@ import Threads
 struct ReplayReport: Sendable {
   let plan: ReplayPlan
   let capture: String
+  let endpoints: [String]
   let isJSON: Bool
 
   func begin() {
-    let targets =
-      switch plan.routing {
-      case .single(let target): target.address
-      case .byEndpoint(let pairs): pairs.map(\.target.address).joined(separator: ", ")
-      }
-    Console.say("replaying \(capture) to \(targets)")
+    if isJSON {
+      var line = JSONLine()
+      line.add("event", "started")
+      line.add("capture", capture)
+      line.add("endpoints", endpoints)
+      write(line)
+    }
+    Console.say("replaying \(capture) to \(endpoints.joined(separator: ", "))")
     if plan.peersAwaited > 0 { Console.say("waiting for \(plan.peersAwaited) subscribers") }
   }
 
@@ -45,11 +48,7 @@ struct ReplayReport: Sendable {
   }
 
   func end(_ summary: ReplaySummary) {
-    if isJSON {
-      var output = DataOutput()
-      output.writeLine(json(summary))
-      output.flush()
-    }
+    if isJSON { write(json(summary)) }
     let seconds = Units.duration(summary.durationNanoseconds)
     var text = "sent \(Units.count(summary.messages)) messages (\(Units.bytes(summary.bytes)))"
     text += " in \(seconds)"
@@ -60,6 +59,9 @@ struct ReplayReport: Sendable {
       text += ", held up \(Units.duration(summary.heldNanoseconds)) by full peers"
     }
     Console.say(text)
+    for endpoint in summary.endpointsWithoutPeer {
+      Console.say("nobody subscribed at \(endpoint); --wait-subscribers 1 waits for somebody")
+    }
     if summary.isStopped { Console.complain("stopped before the end") }
     if summary.isCutShort {
       Console.complain(
@@ -78,7 +80,13 @@ struct ReplayReport: Sendable {
     }
   }
 
-  private func json(_ summary: ReplaySummary) -> String {
+  private func write(_ line: JSONLine) {
+    var output = DataOutput()
+    output.writeLine(line.text)
+    output.flush()
+  }
+
+  private func json(_ summary: ReplaySummary) -> JSONLine {
     var line = JSONLine()
     line.add("event", "summary")
     line.add("capture", capture)
@@ -93,6 +101,6 @@ struct ReplayReport: Sendable {
     line.add("damaged", summary.damages)
     line.add("stopped", summary.isStopped)
     line.add("cut_short", summary.isCutShort)
-    return line.text
+    return line
   }
 }
