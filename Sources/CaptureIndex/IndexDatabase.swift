@@ -47,7 +47,7 @@ struct IndexDatabase {
       let isOurs = try queue.read { database in
         let version = try Int.fetchOne(database, sql: "PRAGMA user_version")
         guard version == IndexSchema.version else { return false }
-        let uuid = try String.fetchOne(database, sql: "SELECT capture FROM progress")
+        let uuid = try Row.fetchOne(database, sql: "SELECT capture FROM progress")?.text("capture")
         return uuid == capture.manifest.uuid.uuidString
       }
       return isOurs ? IndexDatabase(queue: queue) : nil
@@ -154,7 +154,9 @@ struct IndexDatabase {
   // MARK: - Reading back
 
   /// Where the walk that made this index stood when it stored last.
-  func place() throws -> RecordPlace { try queue.read { try Self.place(Self.progress($0)) } }
+  func place() throws -> RecordPlace {
+    try queue.read { try Self.place(Self.progress($0)) }
+  }
 
   private static func progress(_ database: Database) throws -> Row {
     guard let row = try Row.fetchOne(database, sql: "SELECT * FROM progress") else {
@@ -163,44 +165,53 @@ struct IndexDatabase {
     return row
   }
 
-  private static func place(_ row: Row) -> RecordPlace {
+  private static func place(_ row: Row) throws -> RecordPlace {
     RecordPlace(
-      segment: UInt64(row["segment"] as Int64), offset: row["offset"],
-      sequence: UInt64(row["sequence"] as Int64))
+      segment: UInt64(try row.count("segment")), offset: try row.count("offset"),
+      sequence: UInt64(try row.count("sequence")))
   }
 
   /// What the walk that made this index knew when it stored last.
   func past(verifying: SegmentCursor.Verification) throws -> IndexWalk.Past {
     try queue.read { database in
       let row = try Self.progress(database)
-      let topics = try Data.fetchAll(
+      let topics = try Row.fetchAll(
         database, sql: "SELECT name FROM topic WHERE id BETWEEN 1 AND ? ORDER BY id",
         arguments: [TopicTable.countMax])
-      let summaries = try Row.fetchAll(database, sql: "SELECT * FROM summary ORDER BY id").map {
-        var summary = IndexWalk.Summary(
-          endpoint: $0["endpoint"], topic: $0["topic"], codec: $0["codec"])
-        summary.total = Tally(
-          messages: $0["messages"], bytes: $0["bytes"], firstTime: $0["first_time_ns"],
-          lastTime: $0["last_time_ns"])
-        return summary
-      }
+      let codecs = try Row.fetchAll(database, sql: "SELECT tag FROM codec ORDER BY id")
       return IndexWalk.Past(
-        place: Self.place(row),
+        place: try Self.place(row),
         verification: verifying,
-        topics: topics.map { Array($0) },
-        codecs: try String.fetchAll(database, sql: "SELECT tag FROM codec ORDER BY id"),
-        summaries: summaries,
+        topics: try topics.map { try $0.bytes("name") ?? [] },
+        codecs: try codecs.map { try $0.text("tag") },
+        summaries: try Self.summaries(database),
         eras: try Self.eras(database),
-        lost: row["lost"], damagedBytes: row["damaged_bytes"])
+        lost: try row.integer("lost"), damagedBytes: try row.integer("damaged_bytes"))
+    }
+  }
+
+  private static let endpointMax = Int(UInt16.max)
+
+  private static func summaries(_ database: Database) throws -> [IndexWalk.Summary] {
+    try Row.fetchAll(database, sql: "SELECT * FROM summary ORDER BY id").map { row in
+      var summary = IndexWalk.Summary(
+        endpoint: try row.count("endpoint", max: endpointMax),
+        topic: try row.count("topic", max: TopicTable.overflow),
+        codec: try row.count("codec", max: IndexWalk.codecsMax))
+      summary.total = Tally(
+        messages: try row.integer("messages"), bytes: try row.integer("bytes"),
+        firstTime: try row.integer("first_time_ns"), lastTime: try row.integer("last_time_ns"))
+      return summary
     }
   }
 
   static func eras(_ database: Database) throws -> [IndexWalk.Era] {
-    try Row.fetchAll(database, sql: "SELECT * FROM era ORDER BY first_sequence").map {
+    try Row.fetchAll(database, sql: "SELECT * FROM era ORDER BY first_sequence").map { row in
       IndexWalk.Era(
-        endpoint: $0["endpoint"], topic: $0["topic"],
-        firstSequence: UInt64($0["first_sequence"] as Int64),
-        tags: FrameTags(storedText: $0["tags"]))
+        endpoint: try row.count("endpoint", max: endpointMax),
+        topic: try row.count("topic", max: TopicTable.overflow),
+        firstSequence: UInt64(try row.count("first_sequence")),
+        tags: FrameTags(storedText: try row.text("tags")))
     }
   }
 }

@@ -16,17 +16,16 @@ public final class IndexReader {
 
   public init(_ capture: Capture) throws {
     self.capture = capture
-    isBeingRecorded = try capture.isBeingRecorded
+    let isBeingRecorded = try capture.isBeingRecorded
+    self.isBeingRecorded = isBeingRecorded
     let onDisk = IndexDatabase.open(CapturePath.index(capture.path), of: capture)
-    let stored = try onDisk?.topicRule()
-    let rule = stored ?? TopicRule(capture.manifest.topicRule) ?? .auto
+    let rule = onDisk?.topicRule() ?? TopicRule(capture.manifest.topicRule) ?? .auto
     topicRule = rule
-    if let onDisk {
-      let isUsable = try isBeingRecorded || Self.isComplete(onDisk, capture)
-      database = try isUsable ? onDisk : Self.complete(onDisk, capture, rule)
-    } else {
-      database = try Self.complete(nil, capture, rule)
+    let usable = try? onDisk.map {
+      try isBeingRecorded || Self.isComplete($0, capture)
+        ? $0 : Self.complete($0, capture, rule)
     }
+    database = try usable ?? Self.complete(nil, capture, rule)
   }
 
   private static func isComplete(_ index: IndexDatabase, _ capture: Capture) throws -> Bool {
@@ -77,11 +76,12 @@ public final class IndexReader {
             JOIN topic ON topic.id = summary.topic JOIN codec ON codec.id = summary.codec
           ORDER BY summary.endpoint, topic.name, codec.tag
           """)
-      return rows.map {
+      return try rows.map {
         TopicRow(
-          endpoint: $0["endpoint"], topic: ($0["topic"] as Data?).map { Array($0) },
-          codec: $0["codec"], messages: $0["messages"], bytes: $0["bytes"],
-          first: $0["first_time_ns"], last: $0["last_time_ns"])
+          endpoint: try $0.text("endpoint"), topic: try $0.bytes("topic"),
+          codec: try $0.text("codec"), messages: try $0.integer("messages"),
+          bytes: try $0.integer("bytes"), first: try $0.integer("first_time_ns"),
+          last: try $0.integer("last_time_ns"))
       }
     }
   }
@@ -107,13 +107,16 @@ public final class IndexReader {
           SELECT min(first_time_ns) AS first, max(last_time_ns) AS last,
             coalesce(sum(messages), 0) AS messages, coalesce(sum(bytes), 0) AS bytes,
             (SELECT count(*) FROM topic WHERE id > 0) AS topics,
-            (SELECT lost FROM progress) AS lost,
-            (SELECT damaged_bytes FROM progress) AS damaged
+            coalesce((SELECT lost FROM progress), 0) AS lost,
+            coalesce((SELECT damaged_bytes FROM progress), 0) AS damaged
           FROM summary
           """)!
+      let messages = try row.integer("messages")
       return Overview(
-        first: row["first"], last: row["last"], messages: row["messages"], bytes: row["bytes"],
-        topics: row["topics"], lost: row["lost"] ?? 0, damagedBytes: row["damaged"] ?? 0)
+        first: messages > 0 ? try row.integer("first") : nil,
+        last: messages > 0 ? try row.integer("last") : nil,
+        messages: messages, bytes: try row.integer("bytes"), topics: try row.count("topics"),
+        lost: try row.integer("lost"), damagedBytes: try row.integer("damaged"))
     }
   }
 
@@ -138,8 +141,11 @@ public final class IndexReader {
 }
 
 extension IndexDatabase {
-  func topicRule() throws -> TopicRule? {
-    try queue.read { try String.fetchOne($0, sql: "SELECT topic_rule FROM progress") }
-      .flatMap { TopicRule($0) }
+  /// The rule that it was made with; nil where it does not say one that we know.
+  func topicRule() -> TopicRule? {
+    let text = try? queue.read {
+      try Row.fetchOne($0, sql: "SELECT topic_rule FROM progress")?.text("topic_rule")
+    }
+    return text.flatMap { TopicRule($0) }
   }
 }

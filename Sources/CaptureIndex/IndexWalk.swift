@@ -9,8 +9,8 @@ struct Tally: Hashable, Sendable {
   var lastTime: Int64 = .min
 
   mutating func add(bytes count: Int, time: Int64) {
-    messages += 1
-    bytes += Int64(count)
+    messages &+= 1
+    bytes &+= Int64(count)
     firstTime = min(firstTime, time)
     lastTime = max(lastTime, time)
   }
@@ -123,11 +123,11 @@ struct IndexWalk {
         if record.kind == .data, let segment = cursor.segment { add(record, segment) }
       case .missing(let sequences):
         closeBlock()
-        lost += Int64(sequences.count)
+        lost &+= Int64(sequences.count)
         news.missing.append(sequences)
       case .damage(let damage):
         closeBlock()
-        damagedBytes += Int64(damage.range.count)
+        damagedBytes &+= Int64(damage.range.count)
       case .unreadable:
         closeBlock()
       case .caughtUp(let isFinal):
@@ -294,7 +294,7 @@ struct IndexWalk {
         endpoint: summary.endpoint, topic: summary.topic, codec: summary.codec)
       let id = summaryID(key)
       summaries[id].total = summary.total
-      states[stateID(endpoint: key.endpoint, topic: key.topic)].messages += summary.total.messages
+      states[stateID(endpoint: key.endpoint, topic: key.topic)].messages &+= summary.total.messages
     }
     for era in past.eras {
       let state = stateID(endpoint: era.endpoint, topic: era.topic)

@@ -88,21 +88,20 @@ public struct MessageReader {
   private mutating func enter(_ block: BlockPlace) {
     endOffset = block.endOffset
     if let cursor, cursor.segment.header.number == block.start.segment {
-      if cursor.offset != block.start.offset {
-        self.cursor = SegmentCursor(
-          cursor.segment, at: block.start.offset, verifying: .body)
-      }
+      if cursor.offset != block.start.offset { move(to: block.start, in: cursor.segment) }
       return
     }
     do throws(StoreError) {
-      cursor = try pool.segment(block.start.segment).map {
-        SegmentCursor($0, at: block.start.offset, verifying: .body)
-      }
-      if cursor == nil { damages += 1 }
+      move(to: block.start, in: try pool.segment(block.start.segment))
     } catch {
       cursor = nil
       damages += 1
     }
+  }
+
+  private mutating func move(to place: RecordPlace, in segment: Segment?) {
+    cursor = segment.flatMap { SegmentCursor($0, at: place.offset, verifying: .body) }
+    if cursor == nil { damages += 1 }
   }
 }
 
@@ -124,7 +123,7 @@ public struct CodecTagger: Sendable {
       }
       var topicIDs: [[UInt8]: Int] = [:]
       for row in try Row.fetchAll(database, sql: "SELECT id, name FROM topic WHERE id > 0") {
-        topicIDs[Array(row["name"] as Data)] = row["id"]
+        topicIDs[try row.bytes("name") ?? []] = try row.count("id")
       }
       return (eras, topicIDs)
     }
@@ -170,9 +169,9 @@ extension IndexReader {
       return try Row.fetchAll(database, sql: sql, arguments: StatementArguments(times)).map {
         MessageReader.BlockPlace(
           start: RecordPlace(
-            segment: UInt64($0["segment"] as Int64), offset: $0["offset"],
-            sequence: UInt64($0["first_sequence"] as Int64)),
-          endOffset: $0["end_offset"])
+            segment: UInt64(try $0.count("segment")), offset: try $0.count("offset"),
+            sequence: UInt64(try $0.count("first_sequence"))),
+          endOffset: try $0.count("end_offset"))
       }
     }
   }
@@ -187,20 +186,19 @@ extension IndexReader {
     return try Row.fetchAll(
       database,
       sql: """
-        SELECT summary.id, topic.id AS topic_id, topic.name, codec.tag, endpoint.address
+        SELECT summary.id, topic.id AS topic_id, topic.name, codec.tag,
+          coalesce(endpoint.address, '?') AS address
         FROM summary JOIN topic ON topic.id = summary.topic
           JOIN codec ON codec.id = summary.codec
           LEFT JOIN endpoint ON endpoint.id = summary.endpoint
         """
     ).compactMap { row in
-      let isOverflow = row["topic_id"] == TopicTable.overflow
-      let topic = (row["name"] as Data?).map { Array($0) }
+      let isOverflow = try row.count("topic_id") == TopicTable.overflow
       let isWanted =
-        (isOverflow || selection.matches(topic: topic))
-        && selection.matches(codec: row["tag"])
-        && (selection.endpoints.isEmpty
-          || selection.endpoints.contains(row["address"] as String? ?? ""))
-      return isWanted ? row["id"] : nil
+        try (isOverflow || selection.matches(topic: row.bytes("name")))
+        && selection.matches(codec: row.text("tag"))
+        && (selection.endpoints.isEmpty || selection.endpoints.contains(row.text("address")))
+      return isWanted ? try row.count("id") : nil
     }
   }
 }

@@ -44,7 +44,8 @@ public struct CaptureCursor {
     nextSequence = 0
   }
 
-  /// Starts at a record whose place is known, for instance from the index.
+  /// Starts at a record whose place is known, for instance from the index. Throws
+  /// `damagedSegment` where no record can be.
   public init(
     _ capture: Capture, at place: RecordPlace, verifying: SegmentCursor.Verification
   ) throws(StoreError) {
@@ -54,8 +55,11 @@ public struct CaptureCursor {
     position = .before(number: place.segment)
     let path = CapturePath.segment(capture.path, place.segment)
     if try FileSystem.metadata(path) != nil, let segment = try Segment(path: path) {
+      guard let cursor = SegmentCursor(segment, at: place.offset, verifying: verifying) else {
+        throw .damagedSegment(path: path, reason: "no record can start at \(place.offset)")
+      }
       self.segment = segment
-      position = .inside(SegmentCursor(segment, at: place.offset, verifying: verifying))
+      position = .inside(cursor)
     }
   }
 
@@ -127,6 +131,9 @@ public struct CaptureCursor {
       }
       guard opened.header.captureID == capture.manifest.captureID else {
         throw .damagedSegment(path: file.path, reason: "it belongs to another capture")
+      }
+      guard opened.header.number == file.number else {
+        throw .damagedSegment(path: file.path, reason: "its number is \(opened.header.number)")
       }
       guard opened.header.firstSequence >= nextSequence else {
         throw .damagedSegment(path: file.path, reason: "its sequences are those of another one")

@@ -42,11 +42,18 @@ public struct SegmentCursor {
   public private(set) var footerNextSequence: UInt64?
   private let verification: Verification
 
-  /// Starts at a record, or at the first one.
-  public init(
-    _ segment: Segment, at offset: Int = RecordLayout.firstOffset, verifying: Verification
-  ) {
-    precondition(offset >= SegmentLayout.headerSize && offset % 8 == 0, "a record's offset")
+  /// Starts at the first record.
+  public init(_ segment: Segment, verifying: Verification) {
+    self.segment = segment
+    offset = RecordLayout.firstOffset
+    verification = verifying
+  }
+
+  /// Starts at a record elsewhere; nil where none can be, as a damaged index may say.
+  public init?(_ segment: Segment, at offset: Int, verifying: Verification) {
+    guard offset >= RecordLayout.firstOffset, offset <= segment.size,
+      offset % RecordLayout.alignment == 0
+    else { return nil }
     self.segment = segment
     self.offset = offset
     verification = verifying
@@ -85,6 +92,8 @@ public struct SegmentCursor {
     guard frameCount <= (count - RecordLayout.headerSize) / RecordLayout.frameEntrySize else {
       return nil
     }
+    let time = segment.load(Int64.self, at: offset + RecordLayout.timeOffset)
+    guard FormatLimits.monotonicNanoseconds.contains(time) else { return nil }
     let relative = segment.load(UInt32.self, at: offset + RecordLayout.sequenceOffset)
     return RecordHeader(
       offset: offset,
@@ -94,7 +103,7 @@ public struct SegmentCursor {
       endpoint: segment.load(UInt16.self, at: offset + RecordLayout.endpointOffset),
       frameCount: frameCount,
       sequence: segment.header.firstSequence &+ UInt64(relative),
-      monotonicNanoseconds: segment.load(Int64.self, at: offset + RecordLayout.timeOffset),
+      monotonicNanoseconds: time,
       bodyCheck: segment.load(UInt32.self, at: offset + RecordLayout.bodyCheckOffset))
   }
 
@@ -121,10 +130,7 @@ extension Segment {
   /// Whether the file ends with a valid footer: nothing was torn off, nothing will be added.
   public var isSealed: Bool {
     let offset = size - SegmentFooter.recordSize
-    guard offset >= RecordLayout.firstOffset, offset % RecordLayout.alignment == 0 else {
-      return false
-    }
-    var cursor = SegmentCursor(self, at: offset, verifying: .body)
+    guard var cursor = SegmentCursor(self, at: offset, verifying: .body) else { return false }
     return cursor.next() == .end(isSealed: true)
   }
 }

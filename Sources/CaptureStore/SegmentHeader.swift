@@ -44,6 +44,16 @@ enum SegmentLayout {
   static let sizeMin = 64 << 10
 }
 
+/// What numbers of the format can be at most, so that sums of them never overflow.
+enum FormatLimits {
+  /// Segment numbers and sequences.
+  static let countMax: UInt64 = 1 << 60
+  /// The year 2116.
+  static let unixNanoseconds: ClosedRange<Int64> = 0...1 << 62
+  /// 36 years of one boot.
+  static let monotonicNanoseconds: ClosedRange<Int64> = 0...1 << 60
+}
+
 extension SegmentHeader {
   /// Why a first page is not that of a segment this version can read.
   enum Refusal: Error {
@@ -96,14 +106,23 @@ extension SegmentHeader {
     let features = load(UInt64.self, at: SegmentLayout.incompatibleFeaturesOffset)
     guard features == 0 else { throw .unknownFeatures(features) }
 
+    let number = load(UInt64.self, at: SegmentLayout.numberOffset)
+    let firstSequence = load(UInt64.self, at: SegmentLayout.firstSequenceOffset)
+    let unixTime = load(Int64.self, at: SegmentLayout.unixTimeOffset)
+    let monotonicTime = load(Int64.self, at: SegmentLayout.monotonicTimeOffset)
+    guard number <= FormatLimits.countMax, firstSequence <= FormatLimits.countMax,
+      FormatLimits.unixNanoseconds.contains(unixTime),
+      FormatLimits.monotonicNanoseconds.contains(monotonicTime)
+    else { throw .damaged }
+
     self.init(
       captureID: load(UInt128.self, at: SegmentLayout.captureIDOffset),
       segmentID: load(UInt128.self, at: SegmentLayout.segmentIDOffset),
-      number: load(UInt64.self, at: SegmentLayout.numberOffset),
-      firstSequence: load(UInt64.self, at: SegmentLayout.firstSequenceOffset),
+      number: number,
+      firstSequence: firstSequence,
       clock: ClockPair(
-        unixNanoseconds: load(Int64.self, at: SegmentLayout.unixTimeOffset),
-        monotonicNanoseconds: load(Int64.self, at: SegmentLayout.monotonicTimeOffset),
+        unixNanoseconds: unixTime,
+        monotonicNanoseconds: monotonicTime,
         bootID: load(UInt128.self, at: SegmentLayout.bootIDOffset)),
       allocatedSize: load(UInt64.self, at: SegmentLayout.allocatedSizeOffset))
   }

@@ -149,12 +149,12 @@ struct TimelineClock {
     let clock = message.segment.header.clock
     let monotonic = message.record.monotonicNanoseconds
     if bootID != clock.bootID {
-      let gap = bootID == nil ? 0 : max(0, message.unixNanoseconds - lastUnix)
-      shift = position + gap - monotonic
+      let gap = bootID == nil ? 0 : max(0, message.unixNanoseconds &- lastUnix)
+      shift = position &+ gap &- monotonic
       bootID = clock.bootID
     }
     lastUnix = message.unixNanoseconds
-    position = max(position, monotonic + shift)
+    position = max(position, monotonic &+ shift)
     return position
   }
 }

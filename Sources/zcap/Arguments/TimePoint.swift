@@ -42,8 +42,8 @@ enum TimePoint: ExpressibleByArgument {
   func resolved(in overview: IndexReader.Overview) -> Int64 {
     switch self {
     case .unix(let nanoseconds): nanoseconds
-    case .afterStart(let span): (overview.first ?? 0) + span.nanoseconds
-    case .beforeEnd(let span): (overview.last ?? 0) - span.nanoseconds
+    case .afterStart(let span): (overview.first ?? 0) &+ span.nanoseconds
+    case .beforeEnd(let span): (overview.last ?? 0) &- span.nanoseconds
     }
   }
 }

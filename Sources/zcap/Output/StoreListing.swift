@@ -75,5 +75,5 @@ struct StoreListing {
 }
 
 extension IndexReader.Overview {
-  var durationNanoseconds: Int64 { (last ?? 0) - (first ?? 0) }
+  var durationNanoseconds: Int64 { (last ?? 0) &- (first ?? 0) }
 }
