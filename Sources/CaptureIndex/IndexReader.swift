@@ -66,7 +66,7 @@ public final class IndexReader {
 
   /// A row for each endpoint, topic and codec tag, sorted by these.
   public func topicRows() throws -> [TopicRow] {
-    try database.queue.read { database in
+    try read { database in
       let rows = try Row.fetchAll(
         database,
         sql: """
@@ -100,7 +100,7 @@ public final class IndexReader {
   }
 
   public func overview() throws -> Overview {
-    try database.queue.read { database in
+    try read { database in
       let row = try Row.fetchOne(
         database,
         sql: """

@@ -115,8 +115,8 @@ public struct CodecTagger: Sendable {
     var topic: Int
   }
 
-  init(_ index: IndexDatabase) throws {
-    (eras, topicIDs) = try index.queue.read { database in
+  init(_ index: IndexReader) throws {
+    (eras, topicIDs) = try index.read { database in
       var eras: [Key: [IndexWalk.Era]] = [:]
       for era in try IndexDatabase.eras(database) {
         eras[Key(endpoint: era.endpoint, topic: era.topic), default: []].append(era)
@@ -145,14 +145,14 @@ extension IndexReader {
     MessageReader(
       capture: capture, pool: pool, selection: selection, rule: topicRule,
       blocks: try blocks(selection),
-      tagger: selection.codecs.isEmpty ? nil : try CodecTagger(database))
+      tagger: selection.codecs.isEmpty ? nil : try CodecTagger(self))
   }
 
-  public func codecTagger() throws -> CodecTagger { try CodecTagger(database) }
+  public func codecTagger() throws -> CodecTagger { try CodecTagger(self) }
 
   /// The blocks that can hold a message of the selection, in recorded order.
   private func blocks(_ selection: Selection) throws -> [MessageReader.BlockPlace] {
-    try database.queue.read { database in
+    try read { database in
       var conditions = ["last_time_ns >= ?", "first_time_ns < ?"]
       let times: [any DatabaseValueConvertible] = [
         selection.from ?? .min, selection.until ?? .max,

@@ -34,6 +34,12 @@ public struct Selection: Sendable {
       }
   }
 
+  /// Whether a row of totals is about messages of the selection, times aside.
+  public func matches(_ row: IndexReader.TopicRow) -> Bool {
+    matches(topic: row.topic) && matches(codec: row.codec)
+      && (endpoints.isEmpty || endpoints.contains(row.endpoint))
+  }
+
   func matches(time: Int64) -> Bool {
     if let from, time < from { return false }
     if let until, time >= until { return false }

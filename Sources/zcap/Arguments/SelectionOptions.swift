@@ -19,8 +19,6 @@ struct SelectionOptions: ParsableArguments {
     help: ArgumentHelp("Only messages before this time.", valueName: "time"))
   var until: TimePoint?
 
-  var isEmpty: Bool { topics.isEmpty && from == nil && until == nil }
-
   /// The selection for a capture; throws when `--from` is not before `--until`.
   func resolved(in index: IndexReader) throws -> Selection {
     var selection = Selection()

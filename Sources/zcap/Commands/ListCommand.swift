@@ -22,13 +22,13 @@ struct ListCommand: ParsableCommand {
   @Option(
     name: .customLong("endpoint"),
     help: ArgumentHelp(
-      "Only messages of this endpoint, as recorded (repeatable).", valueName: "address"))
+      "Only this endpoint, as recorded (repeatable).", valueName: "address"))
   var endpoints: [String] = []
 
   @Option(
     name: .customLong("codec"),
     help: ArgumentHelp(
-      "Only messages with this tag, or a frame with it (repeatable).", valueName: "tag"))
+      "Only this tag, of a message or of one of its frames (repeatable).", valueName: "tag"))
   var codecs: [String] = []
 
   @Option(help: ArgumentHelp("At most this many messages.", valueName: "messages"))
@@ -39,9 +39,12 @@ struct ListCommand: ParsableCommand {
 
   func validate() throws {
     if messages && capture == nil { throw ValidationError("--messages: name a capture") }
-    let isSelecting = !selection.isEmpty || !endpoints.isEmpty || !codecs.isEmpty || limit != nil
-    if isSelecting && !messages {
-      throw ValidationError("-t, --from, --until, --endpoint, --codec, --limit go with --messages")
+    let isSelecting = !selection.topics.isEmpty || !endpoints.isEmpty || !codecs.isEmpty
+    if isSelecting && capture == nil {
+      throw ValidationError("-t, --endpoint and --codec: name a capture")
+    }
+    if !messages && (selection.from != nil || selection.until != nil || limit != nil) {
+      throw ValidationError("--from, --until and --limit go with --messages")
     }
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): at least 1") }
   }
@@ -52,10 +55,6 @@ struct ListCommand: ParsableCommand {
       return
     }
     let index = try IndexReader(Capture(path: Store.path(forExisting: capture)))
-    guard messages else {
-      try TopicListing(index).write(isJSON: json)
-      return
-    }
     var selection = try selection.resolved(in: index)
     let known = index.capture.manifest.endpoints.map(\.address)
     for endpoint in endpoints where !known.contains(endpoint) {
@@ -64,6 +63,10 @@ struct ListCommand: ParsableCommand {
     }
     selection.endpoints = endpoints
     selection.codecs = codecs
+    guard messages else {
+      try TopicListing(index, selection).write(isJSON: json)
+      return
+    }
     let damages = try MessageListing(index, selection, limit: limit).write(isJSON: json)
     if damages > 0 {
       Console.complain(

@@ -71,6 +71,9 @@ struct ReplayCommand: ParsableCommand {
       throw ValidationError("say where to: one of --bind, --connect or --map")
     }
     for endpoint in [bind, connect] + maps.map(\.new) { try endpoint?.validate() }
+    if waitTimeout != nil && waitSubscribers == 0 {
+      throw ValidationError("--wait-timeout goes with --wait-subscribers")
+    }
     if waitSubscribers < 0 { throw ValidationError("--wait-subscribers \(waitSubscribers)") }
   }
 

@@ -4,11 +4,15 @@ import CaptureStore
 /// `zcap ls CAPTURE`: a row for each endpoint, topic and codec tag.
 struct TopicListing {
   private let index: IndexReader
+  private let selection: Selection
 
-  init(_ index: IndexReader) { self.index = index }
+  init(_ index: IndexReader, _ selection: Selection) {
+    self.index = index
+    self.selection = selection
+  }
 
   func write(isJSON: Bool) throws {
-    let rows = try index.topicRows()
+    let rows = try index.topicRows().filter { selection.matches($0) }
     var output = DataOutput()
     for line in isJSON ? rows.map(json) : table(rows) { output.writeLine(line) }
     output.flush()
