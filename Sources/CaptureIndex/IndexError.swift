@@ -1,3 +1,4 @@
+import CaptureStore
 import GRDB
 
 /// `index.sqlite` cannot be read or written. Nothing is lost: the index is derived.
