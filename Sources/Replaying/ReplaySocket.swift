@@ -32,7 +32,7 @@ import ZeroMQ
       try socket.set(.xpubNoDrop, true)
       try socket.set(.xpubVerboser, true)
     case .push:
-      monitor = try Monitor(socket, [.handshakeSucceeded, .disconnected], in: context)
+      monitor = try Monitor(socket, [.handshakeSucceeded, .disconnected])
     }
     if target.isBound {
       try socket.bind(target.address)

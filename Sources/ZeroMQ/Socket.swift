@@ -1,30 +1,17 @@
 import CZeroMQ
 
-/// The kind of a socket. Source: `zmq_socket(3)`.
-public struct SocketType: RawRepresentable, Hashable, Sendable {
-  public let rawValue: CInt
-
-  public init(rawValue: CInt) { self.rawValue = rawValue }
-
-  public static let pair = SocketType(rawValue: ZMQ_PAIR)
-  public static let pub = SocketType(rawValue: ZMQ_PUB)
-  public static let sub = SocketType(rawValue: ZMQ_SUB)
-  public static let xpub = SocketType(rawValue: ZMQ_XPUB)
-  public static let xsub = SocketType(rawValue: ZMQ_XSUB)
-  public static let push = SocketType(rawValue: ZMQ_PUSH)
-  public static let pull = SocketType(rawValue: ZMQ_PULL)
-  public static let req = SocketType(rawValue: ZMQ_REQ)
-  public static let rep = SocketType(rawValue: ZMQ_REP)
-  public static let dealer = SocketType(rawValue: ZMQ_DEALER)
-  public static let router = SocketType(rawValue: ZMQ_ROUTER)
-}
-
-/// A libzmq socket. For one thread at a time: it is not Sendable.
+/// A libzmq socket.
+///
+/// For one thread at a time, so it is not Sendable: used by the thread that made it, or by the one
+/// that it was handed to. It closes when its last reference goes; a `Poller` holds one too.
+/// `Sending.swift` and `Receiving.swift` have what it is for, `SocketOption.swift` its options.
 @safe public final class Socket {
   let handle: UnsafeMutableRawPointer
-  private let context: Context
+  let context: Context
+  /// The number of the monitor that watches, 0 for none yet: libzmq has room for one.
+  var monitorNumber = 0
 
-  /// Source: `zmq_socket(3)`.
+  /// Throws `tooManySockets` when the context is full. Source: `zmq_socket(3)`.
   public init(_ type: SocketType, in context: Context) throws(ZeroMQError) {
     guard let handle = unsafe zmq_socket(context.handle, type.rawValue) else {
       throw ZeroMQError("create a socket")
@@ -33,76 +20,75 @@ public struct SocketType: RawRepresentable, Hashable, Sendable {
     self.context = context
   }
 
-  /// Source: `zmq_close(3)`.
-  deinit { _ = unsafe zmq_close(handle) }
+  /// Ends the monitoring first: `Monitor` says why. Source: `zmq_close(3)`.
+  deinit {
+    if monitorNumber > 0 { _ = unsafe zmq_socket_monitor(handle, nil, 0) }
+    _ = unsafe zmq_close(handle)
+  }
+}
 
+// MARK: Endpoints
+
+extension Socket {
+  /// Listens at an endpoint. `tcp://127.0.0.1:*` takes a free port; `lastEndpoint` tells which.
+  ///
   /// Source: `zmq_bind(3)`.
   public func bind(_ endpoint: String) throws(ZeroMQError) {
-    guard unsafe zmq_bind(handle, endpoint) == 0 else { throw ZeroMQError("bind \(endpoint)") }
+    try check("bind \(endpoint)") { unsafe zmq_bind(handle, endpoint) }
+  }
+
+  /// Source: `zmq_unbind(3)`.
+  public func unbind(_ endpoint: String) throws(ZeroMQError) {
+    try check("unbind \(endpoint)") { unsafe zmq_unbind(handle, endpoint) }
   }
 
   /// Connects now or as soon as the endpoint exists. Source: `zmq_connect(3)`.
   public func connect(_ endpoint: String) throws(ZeroMQError) {
-    guard unsafe zmq_connect(handle, endpoint) == 0 else {
-      throw ZeroMQError("connect \(endpoint)")
-    }
+    try check("connect \(endpoint)") { unsafe zmq_connect(handle, endpoint) }
   }
 
-  /// The endpoint that was bound or connected last, with wildcards resolved.
+  /// Source: `zmq_disconnect(3)`.
+  public func disconnect(_ endpoint: String) throws(ZeroMQError) {
+    try check("disconnect \(endpoint)") { unsafe zmq_disconnect(handle, endpoint) }
+  }
+
+  /// The endpoint that was bound or connected last, with wildcards resolved; empty before.
   ///
   /// Source: `zmq_getsockopt(3)`, ZMQ_LAST_ENDPOINT.
   public var lastEndpoint: String {
     get throws(ZeroMQError) {
-      var bytes = [CChar](repeating: 0, count: 1024)
+      var bytes = [UInt8](repeating: 0, count: 1024)
       var count = bytes.count
-      guard unsafe zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, &bytes, &count) == 0 else {
-        throw ZeroMQError("read ZMQ_LAST_ENDPOINT")
+      try check("read ZMQ_LAST_ENDPOINT") {
+        unsafe zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, &bytes, &count)
       }
-      return String(decoding: bytes[..<max(0, count - 1)].map(UInt8.init), as: UTF8.self)
+      return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+}
+
+// MARK: Subscriptions
+
+extension Socket {
+  /// Receives what starts with these bytes; no bytes are everything. For SUB.
+  ///
+  /// Subscriptions are counted: as many have to be ended. Source: `zmq_setsockopt(3)`,
+  /// ZMQ_SUBSCRIBE.
+  public func subscribe(_ prefix: [UInt8]) throws(ZeroMQError) {
+    try check("subscribe") {
+      unsafe zmq_setsockopt(handle, ZMQ_SUBSCRIBE, prefix, prefix.count)
     }
   }
 
-  /// Receives what starts with these bytes; no bytes are everything. For SUB.
-  ///
   /// Source: `zmq_setsockopt(3)`, ZMQ_SUBSCRIBE.
-  public func subscribe(_ prefix: [UInt8]) throws(ZeroMQError) {
-    guard unsafe zmq_setsockopt(handle, ZMQ_SUBSCRIBE, prefix, prefix.count) == 0 else {
-      throw ZeroMQError("subscribe")
-    }
+  public func subscribe(_ prefix: String) throws(ZeroMQError) {
+    try subscribe(Array(prefix.utf8))
   }
 
   /// Source: `zmq_setsockopt(3)`, ZMQ_UNSUBSCRIBE.
   public func unsubscribe(_ prefix: [UInt8]) throws(ZeroMQError) {
-    guard unsafe zmq_setsockopt(handle, ZMQ_UNSUBSCRIBE, prefix, prefix.count) == 0 else {
-      throw ZeroMQError("unsubscribe")
-    }
-  }
-
-  /// Source: `zmq_setsockopt(3)`.
-  public func set<Value>(_ option: SocketOption<Value>, _ value: Value) throws(ZeroMQError) {
-    var stored = value.stored
-    let size = MemoryLayout<Value.Stored>.size
-    guard unsafe zmq_setsockopt(handle, option.number, &stored, size) == 0 else {
-      throw ZeroMQError("set \(option.name) to \(value)")
-    }
-  }
-
-  /// Source: `zmq_getsockopt(3)`.
-  public func get<Value>(_ option: SocketOption<Value>) throws(ZeroMQError) -> Value {
-    var stored: Value.Stored = 0
-    var size = MemoryLayout<Value.Stored>.size
-    guard unsafe zmq_getsockopt(handle, option.number, &stored, &size) == 0 else {
-      throw ZeroMQError("read \(option.name)")
-    }
-    return Value(stored: stored)
-  }
-
-  /// Whether a message could be sent now. Always true for PUB and XPUB, which drop or refuse.
-  ///
-  /// Source: `zmq_getsockopt(3)`, ZMQ_EVENTS.
-  public var canSend: Bool {
-    get throws(ZeroMQError) {
-      try get(SocketOption<Int>(number: ZMQ_EVENTS, name: "ZMQ_EVENTS")) & Int(ZMQ_POLLOUT) != 0
+    try check("unsubscribe") {
+      unsafe zmq_setsockopt(handle, ZMQ_UNSUBSCRIBE, prefix, prefix.count)
     }
   }
 }

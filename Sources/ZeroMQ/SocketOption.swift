@@ -1,54 +1,90 @@
 import CZeroMQ
 
-/// An option of a socket, with the type of its value. Source: `zmq_setsockopt(3)`.
+/// An option of a socket, with the type of its value: those that a recorder or replayer needs.
+///
+/// Source: `zmq_setsockopt(3)`.
 public struct SocketOption<Value: SocketOptionValue>: Sendable {
   let number: CInt
+  /// libzmq's name, for errors.
   let name: String
+
+  init(_ number: CInt, _ name: String) {
+    self.number = number
+    self.name = name
+  }
 }
 
-/// What an option can hold: the C types that libzmq reads and writes.
-public protocol SocketOptionValue: Sendable {
-  associatedtype Stored: FixedWidthInteger
-  init(stored: Stored)
-  var stored: Stored { get }
+extension Socket {
+  /// Sets an option, for endpoints that are bound or connected from here on. Subscriptions and
+  /// the options of XPUB, linger and timeouts take effect at once. Source: `zmq_setsockopt(3)`.
+  public func set<Value>(_ option: SocketOption<Value>, _ value: Value) throws(ZeroMQError) {
+    var stored = value.stored
+    try check("set \(option.name) to \(stored)") {
+      unsafe zmq_setsockopt(handle, option.number, &stored, MemoryLayout<Value.Stored>.size)
+    }
+  }
+
+  /// Throws `invalid` for the options of XPUB, which libzmq does not tell.
+  ///
+  /// Source: `zmq_getsockopt(3)`.
+  public func get<Value>(_ option: SocketOption<Value>) throws(ZeroMQError) -> Value {
+    var stored: Value.Stored = 0
+    var size = MemoryLayout<Value.Stored>.size
+    try check("read \(option.name)") {
+      unsafe zmq_getsockopt(handle, option.number, &stored, &size)
+    }
+    return Value(stored: stored)
+  }
 }
 
-extension Int: SocketOptionValue {
-  public init(stored: CInt) { self.init(stored) }
-  public var stored: CInt { CInt(clamping: self) }
-}
-
-extension Bool: SocketOptionValue {
-  public init(stored: CInt) { self = stored != 0 }
-  public var stored: CInt { self ? 1 : 0 }
-}
-
-extension Int64: SocketOptionValue {
-  public init(stored: Int64) { self = stored }
-  public var stored: Int64 { self }
-}
+// MARK: The options
 
 extension SocketOption<Int> {
   /// Messages that may wait to be received, for each peer; 0 is no limit.
-  public static let receiveHighWaterMark = Self(number: ZMQ_RCVHWM, name: "ZMQ_RCVHWM")
+  public static let receiveHighWaterMark = Self(ZMQ_RCVHWM, "ZMQ_RCVHWM")
   /// Messages that may wait to be sent, for each peer; 0 is no limit.
-  public static let sendHighWaterMark = Self(number: ZMQ_SNDHWM, name: "ZMQ_SNDHWM")
-  /// Milliseconds that unsent messages keep the context from ending; -1 is forever.
-  public static let lingerMilliseconds = Self(number: ZMQ_LINGER, name: "ZMQ_LINGER")
-  /// Milliseconds that a waiting receive may take; -1 is forever.
-  public static let receiveTimeoutMilliseconds = Self(number: ZMQ_RCVTIMEO, name: "ZMQ_RCVTIMEO")
-  /// Milliseconds that a waiting send may take; -1 is forever.
-  public static let sendTimeoutMilliseconds = Self(number: ZMQ_SNDTIMEO, name: "ZMQ_SNDTIMEO")
+  public static let sendHighWaterMark = Self(ZMQ_SNDHWM, "ZMQ_SNDHWM")
+  /// Milliseconds that a new connection's handshake may take; 0 is no limit.
+  public static let handshakeIntervalMilliseconds = Self(ZMQ_HANDSHAKE_IVL, "ZMQ_HANDSHAKE_IVL")
+  /// Milliseconds between pings, which find peers that are gone without a word; 0 is none.
+  public static let heartbeatIntervalMilliseconds = Self(ZMQ_HEARTBEAT_IVL, "ZMQ_HEARTBEAT_IVL")
+  /// The longest interval between attempts to connect, which doubles up to it; 0 never doubles.
+  public static let reconnectIntervalMillisecondsMax = Self(
+    ZMQ_RECONNECT_IVL_MAX, "ZMQ_RECONNECT_IVL_MAX")
+}
+
+extension SocketOption<Int?> {
+  /// Milliseconds that unsent messages keep the context from ending; nil is forever.
+  public static let lingerMilliseconds = Self(ZMQ_LINGER, "ZMQ_LINGER")
+  /// Milliseconds that a waiting receive may take; nil is forever.
+  public static let receiveTimeoutMilliseconds = Self(ZMQ_RCVTIMEO, "ZMQ_RCVTIMEO")
+  /// Milliseconds that a waiting send may take; nil is forever.
+  public static let sendTimeoutMilliseconds = Self(ZMQ_SNDTIMEO, "ZMQ_SNDTIMEO")
+  /// Milliseconds between attempts to connect; nil is no second attempt.
+  public static let reconnectIntervalMilliseconds = Self(ZMQ_RECONNECT_IVL, "ZMQ_RECONNECT_IVL")
+  /// Milliseconds without an answer to a ping after which a peer is gone; nil is the interval.
+  public static let heartbeatTimeoutMilliseconds = Self(
+    ZMQ_HEARTBEAT_TIMEOUT, "ZMQ_HEARTBEAT_TIMEOUT")
+}
+
+extension SocketOption<Int64?> {
+  /// Bytes of the largest frame accepted from a peer, which is disconnected for more; nil is any.
+  public static let maxMessageSize = Self(ZMQ_MAXMSGSIZE, "ZMQ_MAXMSGSIZE")
+}
+
+extension SocketOption<UInt64> {
+  /// The context's I/O threads that connections go to, a bit each; 0 is all.
+  public static let affinity = Self(ZMQ_AFFINITY, "ZMQ_AFFINITY")
 }
 
 extension SocketOption<Bool> {
+  /// Messages are queued only for connections that are complete.
+  public static let immediate = Self(ZMQ_IMMEDIATE, "ZMQ_IMMEDIATE")
+  public static let ipv6 = Self(ZMQ_IPV6, "ZMQ_IPV6")
   /// XPUB: a full peer makes `send` wait or say so, instead of losing the message for that peer.
-  public static let xpubNoDrop = Self(number: ZMQ_XPUB_NODROP, name: "ZMQ_XPUB_NODROP")
+  public static let xpubNoDrop = Self(ZMQ_XPUB_NODROP, "ZMQ_XPUB_NODROP")
+  /// XPUB: every subscription arrives, also one that another peer made before.
+  public static let xpubVerbose = Self(ZMQ_XPUB_VERBOSE, "ZMQ_XPUB_VERBOSE")
   /// XPUB: every subscription and its end arrives, also one that another peer made before.
-  public static let xpubVerboser = Self(number: ZMQ_XPUB_VERBOSER, name: "ZMQ_XPUB_VERBOSER")
-}
-
-extension SocketOption<Int64> {
-  /// Bytes of the largest frame accepted from a peer; -1 is no limit.
-  public static let maxMessageSize = Self(number: ZMQ_MAXMSGSIZE, name: "ZMQ_MAXMSGSIZE")
+  public static let xpubVerboser = Self(ZMQ_XPUB_VERBOSER, "ZMQ_XPUB_VERBOSER")
 }

@@ -1,0 +1,48 @@
+import Testing
+import ZeroMQ
+
+@Suite struct ZeroMQErrorTests {
+  @Test(arguments: [
+    ("foo://here", ZeroMQError.Code.protocolNotSupported, "Protocol not supported"),
+    ("here", .invalid, "Invalid argument"),
+    ("tcp://127.0.0.1", .invalid, "Invalid argument"),
+    ("tcp://127.0.0.1:port", .invalid, "Invalid argument"),
+    ("tcp://no-such-interface:5555", .noDevice, "No such device"),
+    ("tcp://192.0.2.1:5555", .addressNotAvailable, "Cannot assign requested address"),
+    ("ipc://" + String(repeating: "x", count: 200), .nameTooLong, "File name too long"),
+  ])
+  func bindingTellsWhatIsWrong(
+    endpoint: String, code: ZeroMQError.Code, text: String
+  ) throws {
+    let socket = try makeSocket(.pull, in: Context())
+    let error = #expect(throws: ZeroMQError.self) { try socket.bind(endpoint) }
+    #expect(error?.code == code)
+    #expect(error?.operation == "bind \(endpoint)")
+    #expect(error?.description == "bind \(endpoint): \(text)")
+  }
+
+  @Test func connectingTellsWhatIsWrong() throws {
+    let socket = try makeSocket(.pull, in: Context())
+    let error = #expect(throws: ZeroMQError.self) { try socket.connect("foo://here") }
+    #expect(error?.description == "connect foo://here: Protocol not supported")
+    let gone = #expect(throws: ZeroMQError.self) { try socket.disconnect("tcp://127.0.0.1:1") }
+    #expect(gone?.code == .noSuchEndpoint)
+  }
+
+  @Test func anAddressInUseIsNamed() throws {
+    let context = try Context()
+    let first = try makeSocket(.pull, in: context)
+    try first.bind("tcp://127.0.0.1:*")
+    let endpoint = try first.lastEndpoint
+    let second = try makeSocket(.pull, in: context)
+    let error = #expect(throws: ZeroMQError.self) { try second.bind(endpoint) }
+    #expect(error?.code == .addressInUse)
+    #expect(error?.description == "bind \(endpoint): Address already in use")
+  }
+
+  @Test func speakingOutOfTurnIsAnError() throws {
+    let link = try Link(.req, .rep)
+    let error = #expect(throws: ZeroMQError.self) { try link.receiver.send([[1]]) }
+    #expect(error?.code == .wrongState)
+  }
+}
