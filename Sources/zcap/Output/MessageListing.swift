@@ -26,7 +26,7 @@ struct MessageListing {
       let endpoint = endpoints.indices.contains(number) ? endpoints[number] : "?"
       let tag = tagger.tag(of: message)
       output.writeLine(
-        isJSON ? json(message, endpoint, tag) : text(message, endpoint, tag))
+        isJSON ? json(message, endpoint, tag) : text(message, tag))
       count += 1
     }
     output.flush()
@@ -51,13 +51,13 @@ struct MessageListing {
     pad("SEQUENCE", 10) + "  " + pad("TIME", 23) + "  " + pad("TOPIC", 32) + "  "
     + pad("CODEC", 20) + "  FRAMES"
 
-  private func text(_ message: RecordedMessage, _ endpoint: String, _ tag: String) -> String {
+  private func text(_ message: RecordedMessage, _ tag: String) -> String {
     let sizes = message.frameSizes
     let shown = sizes.prefix(12).map(String.init).joined(separator: " ")
     let topic = message.topic.map { Table.printable($0, limit: 32) } ?? "-"
     return [
       Self.pad(String(message.record.sequence), 10), Units.shortTime(message.unixNanoseconds),
-      Self.pad(topic, 32), Self.pad(tag, 20),
+      Self.pad(topic, 32), Self.pad(Table.compact(tag: tag), 20),
       shown + (sizes.count > 12 ? " ... (\(sizes.count))" : ""),
     ].joined(separator: "  ")
   }

@@ -48,7 +48,28 @@ struct Table {
         text += byte >= 0x20 && byte < 0x7F ? String(UnicodeScalar(byte)) : hex(byte)
       }
     }
-    return text.count > limit ? text.prefix(limit - 3) + "..." : text
+    return shortened(text, to: limit)
+  }
+
+  /// Cut in the middle: the ends are what tells names apart.
+  private static func shortened(_ text: String, to limit: Int) -> String {
+    guard text.count > limit else { return text }
+    let kept = limit - 3
+    return "\(text.prefix(kept - kept / 2))...\(text.suffix(kept / 2))"
+  }
+
+  /// A codec tag with runs counted: `text*3|json*4`.
+  static func compact(tag: String) -> String {
+    var runs: [(part: Substring, count: Int)] = []
+    for part in tag.split(separator: "|", omittingEmptySubsequences: false) {
+      if runs.last?.part == part {
+        runs[runs.count - 1].count += 1
+      } else {
+        runs.append((part, 1))
+      }
+    }
+    return runs.map { $0.count > 1 ? "\($0.part)*\($0.count)" : String($0.part) }
+      .joined(separator: "|")
   }
 
   private static func hex(_ byte: UInt8) -> String {

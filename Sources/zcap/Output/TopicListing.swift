@@ -58,15 +58,15 @@ struct TopicListing {
   private func table(_ rows: [IndexReader.TopicRow]) -> [String] {
     guard !rows.isEmpty else { return [] }
     var table = Table([
-      ("TOPIC", .left), ("ENDPOINT", .left), ("CODEC", .left), ("MESSAGES", .right),
-      ("SIZE", .right), ("RATE", .right), ("FIRST", .left), ("LAST", .left),
+      ("TOPIC", .left), ("CODEC", .left), ("MESSAGES", .right), ("SIZE", .right),
+      ("RATE", .right), ("FIRST", .left), ("LAST", .left), ("ENDPOINT", .left),
     ])
     for row in rows {
       table.add([
-        row.topic.map { Table.printable($0) } ?? "-", row.endpoint, row.codec,
+        row.topic.map { Table.printable($0) } ?? "-", Table.compact(tag: row.codec),
         Units.count(row.messages), Units.bytes(row.bytes),
         rate(row).map { "\(Units.fixed($0, $0 < 100 ? 2 : 0)) Hz" } ?? "-",
-        Units.shortTime(row.first), Units.shortTime(row.last),
+        Units.shortTime(row.first), Units.shortTime(row.last), row.endpoint,
       ])
     }
     return table.lines(isColoured: Console.isColoured)
