@@ -23,13 +23,9 @@ public struct CaptureCursor {
   /// The sequence that the next message should have.
   public private(set) var nextSequence: UInt64
 
-  /// Inside a segment, or looking for the first usable one from a number on.
-  private enum Position {
-    case inside(SegmentCursor)
-    case before(number: UInt64)
-  }
-
-  private var position: Position
+  /// Inside a segment; nil while looking for the first usable one from `nextNumber` on.
+  private var cursor: SegmentCursor?
+  private var nextNumber: UInt64
   private let verification: SegmentCursor.Verification
   /// Nobody has been writing since we looked last: what is not there now will not come.
   private var isWriterGone = false
@@ -40,7 +36,7 @@ public struct CaptureCursor {
   public init(_ capture: Capture, verifying: SegmentCursor.Verification) {
     self.capture = capture
     verification = verifying
-    position = .before(number: 0)
+    nextNumber = 0
     nextSequence = 0
   }
 
@@ -52,28 +48,24 @@ public struct CaptureCursor {
     self.capture = capture
     verification = verifying
     nextSequence = place.sequence
-    position = .before(number: place.segment)
+    nextNumber = place.segment
     let path = CapturePath.segment(capture.path, place.segment)
     if try FileSystem.metadata(path) != nil, let segment = try Segment(path: path) {
       guard let cursor = SegmentCursor(segment, at: place.offset, verifying: verifying) else {
         throw .damagedSegment(path: path, reason: "no record can start at \(place.offset)")
       }
       self.segment = segment
-      position = .inside(cursor)
+      self.cursor = cursor
+      nextNumber += 1
     }
   }
 
   /// Where the next step starts, to go on there another time.
   public var place: RecordPlace {
-    let sequence = nextSequence
-    switch position {
-    case .before(let number):
-      return RecordPlace(segment: number, offset: RecordLayout.firstOffset, sequence: sequence)
-    case .inside(let cursor):
-      return RecordPlace(
-        segment: cursor.segment.header.number, offset: pending?.offset ?? cursor.offset,
-        sequence: sequence)
-    }
+    RecordPlace(
+      segment: cursor?.segment.header.number ?? nextNumber,
+      offset: pending?.offset ?? cursor?.offset ?? RecordLayout.firstOffset,
+      sequence: nextSequence)
   }
 
   public mutating func next() -> Step {
@@ -83,11 +75,7 @@ public struct CaptureCursor {
     }
     while true {
       do throws(StoreError) {
-        let step =
-          switch position {
-          case .inside(let cursor): try advance(cursor)
-          case .before(let number): try enterSegment(from: number)
-          }
+        let step = try cursor == nil ? enterSegment() : advance()
         if let step { return step }
       } catch {
         return .unreadable(error)
@@ -95,12 +83,9 @@ public struct CaptureCursor {
     }
   }
 
-  /// One step inside a segment; nil when the position changed instead.
-  private mutating func advance(_ current: SegmentCursor) throws(StoreError) -> Step? {
-    var cursor = current
-    let step = cursor.next()
-    position = .inside(cursor)
-    switch step {
+  /// One step inside a segment; nil when it is left instead.
+  private mutating func advance() throws(StoreError) -> Step? {
+    switch cursor!.next() {
     case .record(let record):
       guard record.sequence > nextSequence else { return accept(record) }
       pending = record
@@ -108,25 +93,24 @@ public struct CaptureCursor {
     case .damage(let damage):
       return .damage(damage)
     case .end(isSealed: true):
-      position = .before(number: cursor.segment.header.number + 1)
-      if let end = cursor.footerNextSequence, end > nextSequence { return missing(upTo: end) }
-      return nil
+      let end = cursor!.footerNextSequence ?? nextSequence
+      cursor = nil
+      return end > nextSequence ? missing(upTo: end) : nil
     case .end(isSealed: false):
-      if isWriterGone {
-        position = .before(number: cursor.segment.header.number + 1)
-        return nil
-      }
-      return try caughtUpUnlessWriterIsGone()
+      guard isWriterGone else { return try caughtUpUnlessWriterIsGone() }
+      cursor = nil
+      return nil
     }
   }
 
   /// Enters the next segment in use; nil when the caller should look again.
-  private mutating func enterSegment(from number: UInt64) throws(StoreError) -> Step? {
+  private mutating func enterSegment() throws(StoreError) -> Step? {
+    let number = nextNumber
     for file in try capture.segmentFiles() where file.number >= number {
-      position = .before(number: file.number + 1)
+      nextNumber = file.number + 1
       guard let opened = try Segment(path: file.path) else {
         if isWriterGone { continue }
-        position = .before(number: number)
+        nextNumber = number
         return try caughtUpUnlessWriterIsGone()
       }
       guard opened.header.captureID == capture.manifest.captureID else {
@@ -139,11 +123,11 @@ public struct CaptureCursor {
         throw .damagedSegment(path: file.path, reason: "its sequences are those of another one")
       }
       segment = opened
-      position = .inside(SegmentCursor(opened, verifying: verification))
+      cursor = SegmentCursor(opened, verifying: verification)
       return opened.header.firstSequence > nextSequence
         ? missing(upTo: opened.header.firstSequence) : nil
     }
-    position = .before(number: number)
+    nextNumber = number
     return isWriterGone ? .caughtUp(isFinal: true) : try caughtUpUnlessWriterIsGone()
   }
 

@@ -79,9 +79,10 @@ import ZeroMQ
   private func takeBurst(_ message: inout Message) throws(ZeroMQError) -> Int {
     var count = 0
     for endpoint in sockets.indices {
+      let socket = sockets[endpoint]
       var taken = 0
       while taken < Self.burst {
-        guard try sockets[endpoint].receive(into: &message, waiting: false) else { break }
+        guard try socket.receive(into: &message, waiting: false) else { break }
         taken += 1
         guard record(message, endpoint: endpoint) else { break }
       }
