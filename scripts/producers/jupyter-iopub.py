@@ -26,7 +26,7 @@ CELLS = [
     """
 class Circle:
     def __repr__(self): return 'Circle'
-    def _repr_svg_(self): return '<svg width="40" height="40"><circle cx="20" cy="20" r="18"/></svg>'
+    def _repr_svg_(self): return '<svg width="9" height="9"><circle cx="4" cy="4" r="4"/></svg>'
 Circle()
 """,
     "{'grüße': 'мир', 'emoji': '🦓', 'right to left': 'שלום', 'combining': 'e\\u0301'}",

@@ -18,11 +18,14 @@ def is_listening(patience=0.0):
     return bool(select.select([sys.stdin], [], [], patience)[0])
 
 
-def main(publish, package, label=None):
-    """Runs the command line: `publish(endpoint)`, or the label of the package."""
+def main(publish, package):
+    """Runs the command line: `publish(endpoint)`, or the label.
+
+    `package` is the name of a Python package, or a function that returns the label.
+    """
     if len(sys.argv) != 2:
         sys.exit(f"usage: {sys.argv[0]} ENDPOINT | --label")
     if sys.argv[1] == "--label":
-        print(label or f"{package}-{version(package)}")
+        print(package() if callable(package) else f"{package}-{version(package)}")
     else:
         publish(sys.argv[1])
