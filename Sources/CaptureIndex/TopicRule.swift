@@ -6,7 +6,8 @@ public import CaptureStore
 /// A message may have none. Topics are interpretation: `zcap reindex --topic-rule` derives them
 /// anew, and the recorded frames stay as they are.
 public enum TopicRule: Hashable, Sendable {
-  /// Of several frames the first one; of a single frame the text before its first space, if any.
+  /// Of several frames the first one, unless it is a JSON object: then somebody sends a header
+  /// and no topic. Of a single frame the text before its first space, if any.
   case auto
   /// The whole first frame.
   case frame
@@ -38,7 +39,9 @@ extension TopicRule {
       return Self.range(before: delimiter, in: segment.bytes.extracting(head))
         .map { head.lowerBound..<head.lowerBound + $0 }
     case .auto:
-      if message.frameCount > 1 { return head }
+      if message.frameCount > 1 {
+        return Self.isObject(segment.bytes.extracting(frame)) ? nil : head
+      }
       return Self.wordLength(segment.bytes.extracting(head))
         .map { head.lowerBound..<head.lowerBound + $0 }
     }
@@ -58,12 +61,19 @@ extension TopicRule {
     return nil
   }
 
+  /// Whether a frame looks like a JSON object from both ends.
+  private static func isObject(_ bytes: RawSpan) -> Bool {
+    bytes.byteCount >= 2 && bytes.byte(at: 0) == UInt8(ascii: "{")
+      && bytes.byte(at: bytes.byteCount - 1) == UInt8(ascii: "}")
+  }
+
   /// Bytes before the first space of a frame that starts with a word, as in `orders {"id": 1}`.
   ///
   /// A leading space belongs to the word (bluesky sends ` event ` and a pickle). What starts like
-  /// JSON, or has a control byte before the space, is a payload and not a word.
+  /// JSON, or is no printable UTF-8 up to the space, is a payload and not a word.
   private static func wordLength(_ bytes: RawSpan) -> Int? {
     let space = UInt8(ascii: " ")
+    var isASCII = true
     for offset in 0..<bytes.byteCount {
       let byte = bytes.byte(at: offset)
       if offset == 0 {
@@ -71,11 +81,17 @@ extension TopicRule {
           return nil
         }
       } else if byte == space {
-        return offset
+        return isASCII || isText(bytes.extracting(0..<offset)) ? offset : nil
       }
       if byte < space || byte == 0x7F { return nil }
+      if byte >= 0x80 { isASCII = false }
     }
     return nil
+  }
+
+  private static func isText(_ bytes: RawSpan) -> Bool {
+    let copy = (0..<bytes.byteCount).map { bytes.byte(at: $0) }
+    return String(validating: copy, as: UTF8.self) != nil
   }
 }
 

@@ -1,8 +1,12 @@
+import CaptureStore
 import Glibc
 import Threads
 
-/// SIGINT and SIGTERM as a request to finish; the second one ends the process at once.
+/// SIGINT and SIGTERM as a request to finish; another one later ends the process at once.
 enum StopSignals {
+  /// One Ctrl-C often arrives twice: `timeout` and some shells signal the process and its group.
+  private static let echoNanoseconds: Int64 = 1_000_000_000
+
   /// Call before any other thread is started: they inherit the blocked signals.
   ///
   /// Source: `pthread_sigmask(3)`, `sigwait(3)`.
@@ -21,7 +25,10 @@ enum StopSignals {
       var received: CInt = 0
       sigwait(&waited, &received)
       token.request()
-      sigwait(&waited, &received)
+      let requested = CaptureClock.monotonicNanoseconds()
+      repeat {
+        sigwait(&waited, &received)
+      } while CaptureClock.monotonicNanoseconds() - requested < echoNanoseconds
       Console.complain("stopped at once; what was committed is in the capture")
       _exit(128 + received)
     }
