@@ -46,7 +46,7 @@ public struct SegmentCursor {
   public init(
     _ segment: Segment, at offset: Int = RecordLayout.firstOffset, verifying: Verification
   ) {
-    precondition(offset >= SegmentLayout.headerSize && offset % 8 == 0, "a record's offset")
+    precondition(RecordLayout.isOffset(offset), "a record's offset")
     self.segment = segment
     self.offset = offset
     verification = verifying
@@ -57,7 +57,7 @@ public struct SegmentCursor {
     guard segment.size - offset >= RecordLayout.headerSize else { return .end(isSealed: false) }
     let length = segment.loadLength(at: offset)
     if length == 0 { return .end(isSealed: false) }
-    guard let record = header(at: offset, length: length) else { return resynchronize() }
+    guard let record = header(at: offset, length: length) else { return .damage(resynchronize()) }
 
     offset = record.end
     if verification == .body || record.kind == .footer {
@@ -99,22 +99,21 @@ public struct SegmentCursor {
   }
 
   /// Looks for the next place where a valid header stands, on multiples of 8.
-  private mutating func resynchronize() -> Step {
+  mutating func resynchronize() -> Damage {
     let start = offset
-    offset += RecordLayout.alignment
-    while segment.size - offset >= RecordLayout.headerSize {
-      let length = segment.loadLength(at: offset)
-      if length != 0, header(at: offset, length: length) != nil { break }
-      offset += RecordLayout.alignment
-    }
-    if segment.size - offset < RecordLayout.headerSize { offset = segment.size & ~7 }
-    return .damage(Damage(reason: .header, range: start..<offset))
+    offset = segment.firstHeader(from: offset + RecordLayout.alignment) ?? segment.size & ~7
+    return Damage(reason: .header, range: start..<offset)
   }
 }
 
 extension RecordLayout {
   /// Where the first record of every segment starts.
   public static let firstOffset = SegmentLayout.headerSize
+
+  /// Whether a record can start at an offset.
+  public static func isOffset(_ offset: Int) -> Bool {
+    offset >= firstOffset && offset % alignment == 0
+  }
 }
 
 extension Segment {
