@@ -33,6 +33,10 @@ public struct CaptureCursor {
   private let verification: SegmentCursor.Verification
   /// Nobody has been writing since we looked last: what is not there now will not come.
   private var isWriterGone = false
+  /// The capture itself could not be read, and that has been told.
+  private var isFailing = false
+  /// Segments that were entered, or tried to.
+  private var filesTried = 0
   /// A record that was read and stands behind a gap which is told first.
   private var pending: RecordHeader?
 
@@ -45,18 +49,21 @@ public struct CaptureCursor {
   }
 
   /// Starts at a record whose place is known, for instance from the index.
+  ///
+  /// A place that cannot be is not entered: the first steps tell what is wrong with its segment.
   public init(
     _ capture: Capture, at place: RecordPlace, verifying: SegmentCursor.Verification
-  ) throws(StoreError) {
+  ) {
     self.capture = capture
     verification = verifying
     nextSequence = place.sequence
     position = .before(number: place.segment)
-    let path = CapturePath.segment(capture.path, place.segment)
-    if try FileSystem.metadata(path) != nil, let segment = try Segment(path: path) {
-      self.segment = segment
-      position = .inside(SegmentCursor(segment, at: place.offset, verifying: verifying))
-    }
+    guard place.segment <= CapturePath.numberMax, RecordLayout.isOffset(place.offset),
+      let segment = try? Segment(path: CapturePath.segment(capture.path, place.segment)),
+      (try? check(segment, number: place.segment)) != nil
+    else { return }
+    self.segment = segment
+    position = .inside(SegmentCursor(segment, at: place.offset, verifying: verifying))
   }
 
   /// Where the next step starts, to go on there another time.
@@ -78,15 +85,23 @@ public struct CaptureCursor {
       return accept(record)
     }
     while true {
+      let tried = filesTried
       do throws(StoreError) {
         let step =
           switch position {
           case .inside(let cursor): try advance(cursor)
           case .before(let number): try enterSegment(from: number)
           }
-        if let step { return step }
+        if let step {
+          isFailing = false
+          return step
+        }
       } catch {
-        return .unreadable(error)
+        // An error of one segment is told and left behind. One that leaves the walk where it is,
+        // such as that of a deleted capture, is told once: who waits for an end must find one.
+        guard filesTried == tried else { return .unreadable(error) }
+        defer { isFailing = !isFailing }
+        return isFailing ? .caughtUp(isFinal: false) : .unreadable(error)
       }
     }
   }
@@ -109,6 +124,7 @@ public struct CaptureCursor {
       return nil
     case .end(isSealed: false):
       if isWriterGone {
+        if let damage = damageBefore(footerBehind: cursor) { return damage }
         position = .before(number: cursor.segment.header.number + 1)
         return nil
       }
@@ -116,18 +132,30 @@ public struct CaptureCursor {
     }
   }
 
+  /// A length of 0 in front of a footer is damage and not the end, once nobody is writing.
+  private mutating func damageBefore(footerBehind cursor: SegmentCursor) -> Step? {
+    // Opened anew: while it was being written its size was another one.
+    guard let whole = try? Segment(path: cursor.segment.path), whole.isSealed,
+      cursor.offset < whole.size - SegmentFooter.recordSize
+    else { return nil }
+    segment = whole
+    var behind = SegmentCursor(whole, at: cursor.offset, verifying: verification)
+    let damage = behind.resynchronize()
+    position = .inside(behind)
+    return .damage(damage)
+  }
+
   /// Enters the next segment in use; nil when the caller should look again.
   private mutating func enterSegment(from number: UInt64) throws(StoreError) -> Step? {
     for file in try capture.segmentFiles() where file.number >= number {
       position = .before(number: file.number + 1)
+      filesTried += 1
       guard let opened = try Segment(path: file.path) else {
         if isWriterGone { continue }
         position = .before(number: number)
         return try caughtUpUnlessWriterIsGone()
       }
-      guard opened.header.captureID == capture.manifest.captureID else {
-        throw .damagedSegment(path: file.path, reason: "it belongs to another capture")
-      }
+      try check(opened, number: file.number)
       guard opened.header.firstSequence >= nextSequence else {
         throw .damagedSegment(path: file.path, reason: "its sequences are those of another one")
       }
@@ -138,6 +166,17 @@ public struct CaptureCursor {
     }
     position = .before(number: number)
     return isWriterGone ? .caughtUp(isFinal: true) : try caughtUpUnlessWriterIsGone()
+  }
+
+  /// Throws when a segment is not the one that its place says.
+  private func check(_ segment: Segment, number: UInt64) throws(StoreError) {
+    guard segment.header.captureID == capture.manifest.captureID else {
+      throw .damagedSegment(path: segment.path, reason: "it belongs to another capture")
+    }
+    guard segment.header.number == number else {
+      throw .damagedSegment(
+        path: segment.path, reason: "it is segment \(segment.header.number) under another name")
+    }
   }
 
   /// What was committed before the writer went must be looked for once more after it went.

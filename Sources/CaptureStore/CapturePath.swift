@@ -10,6 +10,8 @@ public enum CapturePath {
   }
 
   static let segmentSuffix = ".zseg"
+  /// Room for one more, and for the signed numbers of an index.
+  static let numberMax = UInt64(Int64.max) - 1
 
   /// Twelve digits, so that names sort as numbers do.
   static func segmentName(_ number: UInt64) -> String {
@@ -21,7 +23,10 @@ public enum CapturePath {
   static func segmentNumber(_ name: String) -> UInt64? {
     guard name.hasSuffix(segmentSuffix) else { return nil }
     let digits = name.dropLast(segmentSuffix.count)
-    guard digits.count >= 12, digits.allSatisfy(\.isASCII) else { return nil }
-    return UInt64(digits)
+    // What `segmentName` does not write is a file of somebody else.
+    guard let number = UInt64(digits), number <= numberMax, segmentName(number) == name else {
+      return nil
+    }
+    return number
   }
 }

@@ -14,6 +14,11 @@ public struct SegmentHeader: Hashable, Sendable {
 
   /// Rejects the records of a file's former life, once files are recycled.
   var salt: UInt32 { UInt32(truncatingIfNeeded: segmentID) }
+
+  /// Whether number and sequences can be counted on: up from here, nothing can overflow.
+  var isPossible: Bool {
+    number <= CapturePath.numberMax && firstSequence <= UInt64(Int64.max) - UInt64(UInt32.max) - 1
+  }
 }
 
 /// Sizes and offsets of the header page.
