@@ -57,7 +57,7 @@ let package = Package(
     .testTarget(
       name: "ZeroMQTests", dependencies: ["ZeroMQ", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "CaptureStoreTests", dependencies: ["CaptureStore", "TestSupport"],
+      name: "CaptureStoreTests", dependencies: ["CaptureStore", "Threads", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "PayloadCodecsTests", dependencies: ["PayloadCodecs"], swiftSettings: strict),

@@ -29,6 +29,10 @@ public struct CaptureCursor {
   private let verification: SegmentCursor.Verification
   /// Nobody has been writing since we looked last: what is not there now will not come.
   private var isWriterGone = false
+  /// The capture itself could not be read, and that has been told.
+  private var isFailing = false
+  /// Segments that were entered, or tried to.
+  private var filesTried = 0
   /// A record that was read and stands behind a gap which is told first.
   private var pending: RecordHeader?
 
@@ -40,24 +44,24 @@ public struct CaptureCursor {
     nextSequence = 0
   }
 
-  /// Starts at a record whose place is known, for instance from the index. Throws
-  /// `damagedSegment` where no record can be.
+  /// Starts at a record whose place is known, for instance from the index.
+  ///
+  /// A place that cannot be is not entered: the first steps tell what is wrong with its segment.
   public init(
     _ capture: Capture, at place: RecordPlace, verifying: SegmentCursor.Verification
-  ) throws(StoreError) {
+  ) {
     self.capture = capture
     verification = verifying
     nextSequence = place.sequence
     nextNumber = place.segment
-    let path = CapturePath.segment(capture.path, place.segment)
-    if try FileSystem.metadata(path) != nil, let segment = try Segment(path: path) {
-      guard let cursor = SegmentCursor(segment, at: place.offset, verifying: verifying) else {
-        throw .damagedSegment(path: path, reason: "no record can start at \(place.offset)")
-      }
-      self.segment = segment
-      self.cursor = cursor
-      nextNumber += 1
-    }
+    guard place.segment <= FormatLimits.countMax,
+      let segment = try? Segment(path: CapturePath.segment(capture.path, place.segment)),
+      (try? check(segment, number: place.segment)) != nil,
+      let cursor = SegmentCursor(segment, at: place.offset, verifying: verifying)
+    else { return }
+    self.segment = segment
+    self.cursor = cursor
+    nextNumber += 1
   }
 
   /// Where the next step starts, to go on there another time.
@@ -74,11 +78,19 @@ public struct CaptureCursor {
       return accept(record)
     }
     while true {
+      let tried = filesTried
       do throws(StoreError) {
         let step = try cursor == nil ? enterSegment() : advance()
-        if let step { return step }
+        if let step {
+          isFailing = false
+          return step
+        }
       } catch {
-        return .unreadable(error)
+        // An error of one segment is told and left behind. One that leaves the walk where it is,
+        // such as that of a deleted capture, is told once: who waits for an end must find one.
+        guard filesTried == tried else { return .unreadable(error) }
+        defer { isFailing = !isFailing }
+        return isFailing ? .caughtUp(isFinal: false) : .unreadable(error)
       }
     }
   }
@@ -98,9 +110,23 @@ public struct CaptureCursor {
       return end > nextSequence ? missing(upTo: end) : nil
     case .end(isSealed: false):
       guard isWriterGone else { return try caughtUpUnlessWriterIsGone() }
+      if let damage = damageBeforeFooter() { return damage }
       cursor = nil
       return nil
     }
+  }
+
+  /// A length of 0 in front of a footer is damage and not the end, once nobody is writing.
+  private mutating func damageBeforeFooter() -> Step? {
+    // Opened anew: while it was being written its size was another one.
+    guard let here = cursor, let whole = try? Segment(path: here.segment.path), whole.isSealed,
+      here.offset < whole.size - SegmentFooter.recordSize,
+      var behind = SegmentCursor(whole, at: here.offset, verifying: verification)
+    else { return nil }
+    segment = whole
+    let damage = behind.resynchronize()
+    cursor = behind
+    return .damage(damage)
   }
 
   /// Enters the next segment in use; nil when the caller should look again.
@@ -108,17 +134,13 @@ public struct CaptureCursor {
     let number = nextNumber
     for file in try capture.segmentFiles() where file.number >= number {
       nextNumber = file.number + 1
+      filesTried += 1
       guard let opened = try Segment(path: file.path) else {
         if isWriterGone { continue }
         nextNumber = number
         return try caughtUpUnlessWriterIsGone()
       }
-      guard opened.header.captureID == capture.manifest.captureID else {
-        throw .damagedSegment(path: file.path, reason: "it belongs to another capture")
-      }
-      guard opened.header.number == file.number else {
-        throw .damagedSegment(path: file.path, reason: "its number is \(opened.header.number)")
-      }
+      try check(opened, number: file.number)
       guard opened.header.firstSequence >= nextSequence else {
         throw .damagedSegment(path: file.path, reason: "its sequences are those of another one")
       }
@@ -129,6 +151,17 @@ public struct CaptureCursor {
     }
     nextNumber = number
     return isWriterGone ? .caughtUp(isFinal: true) : try caughtUpUnlessWriterIsGone()
+  }
+
+  /// Throws when a segment is not the one that its place says.
+  private func check(_ segment: Segment, number: UInt64) throws(StoreError) {
+    guard segment.header.captureID == capture.manifest.captureID else {
+      throw .damagedSegment(path: segment.path, reason: "it belongs to another capture")
+    }
+    guard segment.header.number == number else {
+      throw .damagedSegment(
+        path: segment.path, reason: "it is segment \(segment.header.number) under another name")
+    }
   }
 
   /// What was committed before the writer went must be looked for once more after it went.

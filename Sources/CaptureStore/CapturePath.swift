@@ -21,7 +21,10 @@ public enum CapturePath {
   static func segmentNumber(_ name: String) -> UInt64? {
     guard name.hasSuffix(segmentSuffix) else { return nil }
     let digits = name.dropLast(segmentSuffix.count)
-    guard digits.count >= 12, digits.allSatisfy(\.isASCII) else { return nil }
-    return UInt64(digits)
+    // What `segmentName` does not write is a file of somebody else.
+    guard let number = UInt64(digits), number <= FormatLimits.countMax, segmentName(number) == name else {
+      return nil
+    }
+    return number
   }
 }

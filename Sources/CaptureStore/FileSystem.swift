@@ -105,6 +105,13 @@ enum FileSystem {
     return bytes
   }
 
+  /// Reads at an offset, as much as is there and has room. Source: `pread(2)`.
+  static func read(
+    _ file: File, _ path: String, at offset: Int, into bytes: inout [UInt8]
+  ) throws(StoreError) -> Int {
+    try attempt("read", path) { unsafe pread(file, &bytes, bytes.count, off_t(offset)) }
+  }
+
   /// Replaces a file so that a reader sees the old or the new one, never a part, 0600.
   ///
   /// Source: `write(2)`, `fsync(2)`, `rename(2)`.

@@ -39,6 +39,8 @@ import Synchronization
     } catch {
       throw .damagedSegment(path: path, reason: "it does not start like a segment")
     }
+    // Grown for one large message, and started, since its size was read: its time comes.
+    if try FileSystem.size(file, path) > size { return nil }
   }
 
   /// Bytes of the mapping; a segment being written has more of them than records.
@@ -103,6 +105,40 @@ import Synchronization
 
   func headerCheck(length: UInt32, at offset: Int) -> UInt32 {
     unsafe CheckedHeaderWords(length: length, record: base + offset).check(salt: header.salt)
+  }
+
+  /// The first place from `start` on where a header's check is good; nil when there is none.
+  ///
+  /// Reads the file and not the mapping: a recorder that seals the segment meanwhile cuts it, and
+  /// what is mapped behind the cut must not be touched.
+  func firstHeader(from start: Int) -> Int? {
+    guard let file = try? FileSystem.open(path, O_RDONLY) else { return nil }
+    defer { FileSystem.close(file) }
+    var chunk = [UInt8](repeating: 0, count: min(1 << 20, size))
+    var offset = start
+    while size - offset >= RecordLayout.headerSize {
+      let count = (try? FileSystem.read(file, path, at: offset, into: &chunk)) ?? 0
+      let last = count - RecordLayout.headerSize
+      guard last >= 0 else { return nil }
+      let found = unsafe chunk.withUnsafeBytes { bytes in
+        stride(from: 0, through: last, by: RecordLayout.alignment).first {
+          unsafe isHeader(bytes.baseAddress! + $0, roomLeft: size - offset - $0)
+        }
+      }
+      if let found { return offset + found }
+      offset += aligned(last + 1, to: RecordLayout.alignment)
+    }
+    return nil
+  }
+
+  private func isHeader(_ record: UnsafeRawPointer, roomLeft: Int) -> Bool {
+    let length = UInt32(littleEndian: unsafe record.load(as: UInt32.self))
+    guard length >= RecordLayout.headerSize, length % UInt32(RecordLayout.alignment) == 0,
+      Int(length) <= roomLeft
+    else { return false }
+    let check = unsafe record.load(fromByteOffset: RecordLayout.headerCheckOffset, as: UInt32.self)
+    return unsafe CheckedHeaderWords(length: length, record: record).check(salt: header.salt)
+      == UInt32(littleEndian: check)
   }
 
   func bodyCheck(_ range: Range<Int>) -> UInt32 {

@@ -51,9 +51,7 @@ public struct SegmentCursor {
 
   /// Starts at a record elsewhere; nil where none can be, as a damaged index may say.
   public init?(_ segment: Segment, at offset: Int, verifying: Verification) {
-    guard offset >= RecordLayout.firstOffset, offset <= segment.size,
-      offset % RecordLayout.alignment == 0
-    else { return nil }
+    guard RecordLayout.isOffset(offset), offset <= segment.size else { return nil }
     self.segment = segment
     self.offset = offset
     verification = verifying
@@ -64,7 +62,7 @@ public struct SegmentCursor {
     guard segment.size - offset >= RecordLayout.headerSize else { return .end(isSealed: false) }
     let length = segment.loadLength(at: offset)
     if length == 0 { return .end(isSealed: false) }
-    guard let record = header(at: offset, length: length) else { return resynchronize() }
+    guard let record = header(at: offset, length: length) else { return .damage(resynchronize()) }
 
     offset = record.end
     if verification == .body || record.kind == .footer {
@@ -108,22 +106,21 @@ public struct SegmentCursor {
   }
 
   /// Looks for the next place where a valid header stands, on multiples of 8.
-  private mutating func resynchronize() -> Step {
+  mutating func resynchronize() -> Damage {
     let start = offset
-    offset += RecordLayout.alignment
-    while segment.size - offset >= RecordLayout.headerSize {
-      let length = segment.loadLength(at: offset)
-      if length != 0, header(at: offset, length: length) != nil { break }
-      offset += RecordLayout.alignment
-    }
-    if segment.size - offset < RecordLayout.headerSize { offset = segment.size & ~7 }
-    return .damage(Damage(reason: .header, range: start..<offset))
+    offset = segment.firstHeader(from: offset + RecordLayout.alignment) ?? segment.size & ~7
+    return Damage(reason: .header, range: start..<offset)
   }
 }
 
 extension RecordLayout {
   /// Where the first record of every segment starts.
   public static let firstOffset = SegmentLayout.headerSize
+
+  /// Whether a record can start at an offset.
+  public static func isOffset(_ offset: Int) -> Bool {
+    offset >= firstOffset && offset % alignment == 0
+  }
 }
 
 extension Segment {

@@ -50,8 +50,8 @@ enum FormatLimits {
   static let countMax: UInt64 = 1 << 60
   /// The year 2116.
   static let unixNanoseconds: ClosedRange<Int64> = 0...1 << 62
-  /// 36 years of one boot.
-  static let monotonicNanoseconds: ClosedRange<Int64> = 0...1 << 60
+  /// 36 years of one boot; the sign is the clock's own affair.
+  static let monotonicNanoseconds: ClosedRange<Int64> = -(1 << 60)...1 << 60
 }
 
 extension SegmentHeader {

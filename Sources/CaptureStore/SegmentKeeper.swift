@@ -12,6 +12,9 @@ final class SegmentKeeper: Sendable {
     var spare: SegmentWriter?
     var retired: [(segment: SegmentWriter, nextSequence: UInt64)] = []
     var nextNumber: UInt64
+    /// What the writer waits for: room for one message, in a spare of the usual size or larger.
+    var roomNeeded = 0
+    var growFailure: StoreError?
     /// No further segment will come. What is being recorded goes on until its segment is full.
     var prepareFailure: StoreError?
     /// Something that was recorded may not be sealed or on stable storage.
@@ -36,18 +39,24 @@ final class SegmentKeeper: Sendable {
   }
 
   /// Retires the active segment and hands out the next one, unstarted, with room for `size` bytes.
-  /// Waits where the next one is not ready yet; throws what keeps it from becoming ready.
+  /// Waits where the next one is not ready yet; throws what keeps it from becoming ready, and then
+  /// the active segment stays the one it was.
   func roll(nextSequence: UInt64, size: Int) throws(StoreError) -> SegmentWriter {
+    state.withLock { state in
+      state.roomNeeded = size
+      state.growFailure = nil
+    }
     let next: Result<SegmentWriter, StoreError> = state.wait { state in
+      if let failure = state.growFailure { return .failure(failure) }
       guard let spare = state.spare else { return state.prepareFailure.map { .failure($0) } }
+      guard spare.capacity >= size else { return nil }
       state.spare = nil
+      state.roomNeeded = 0
       state.retired.append((state.active, nextSequence))
       state.active = spare
       return .success(spare)
     }
-    let segment = try next.get()
-    if segment.capacity < size { try segment.grow(to: size) }
-    return segment
+    return try next.get()
   }
 
   /// Seals what is left, the active segment included, and ends the thread.
@@ -64,6 +73,7 @@ final class SegmentKeeper: Sendable {
 
   private enum Work {
     case prepare(number: UInt64)
+    case grow(SegmentWriter, size: Int)
     case seal(SegmentWriter, nextSequence: UInt64)
     case populate(SegmentWriter, next: SegmentWriter?)
     case stop(unused: SegmentWriter?)
@@ -83,6 +93,15 @@ final class SegmentKeeper: Sendable {
           state.withLock { $0.spare = segment }
         } catch {
           state.withLock { $0.prepareFailure = error }
+        }
+      case .grow(let spare, let size):
+        let grown = Result { () throws(StoreError) in try spare.grow(to: size) }
+        state.withLock { state in
+          state.spare = spare
+          if case .failure(let error) = grown {
+            state.growFailure = error
+            state.roomNeeded = 0
+          }
         }
       case .seal(let segment, let nextSequence):
         do throws(StoreError) {
@@ -107,6 +126,10 @@ final class SegmentKeeper: Sendable {
     if state.spare == nil && state.prepareFailure == nil && !state.isStopping {
       defer { state.nextNumber += 1 }
       return .prepare(number: state.nextNumber)
+    }
+    if let spare = state.spare, spare.capacity < state.roomNeeded {
+      state.spare = nil
+      return .grow(spare, size: state.roomNeeded)
     }
     if !state.retired.isEmpty {
       let (segment, nextSequence) = state.retired.removeFirst()
