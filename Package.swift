@@ -78,6 +78,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "zcapTests",
-      dependencies: ["zcap", "CaptureStore", "ZeroMQ", "TestSupport"], swiftSettings: strict),
+      dependencies: ["zcap", "CaptureStore", "ZeroMQ", "TestSupport"], exclude: ["Scripts"],
+      swiftSettings: strict),
   ]
 )

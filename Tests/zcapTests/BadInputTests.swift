@@ -1,0 +1,163 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A command line that must be refused.
+struct BadInput: Sendable, CustomTestStringConvertible {
+  var arguments: [String]
+  /// What the one line must name.
+  var mention: String
+  var exitCode: Int32
+
+  /// `$D` stands for the directory of the test.
+  init(_ arguments: [String], mention: String, exit code: Int32 = 64) {
+    self.arguments = arguments
+    self.mention = mention
+    exitCode = code
+  }
+
+  var testDescription: String { arguments.joined(separator: " ") }
+}
+
+extension ZcapTests {
+  /// Bad input is told in one line that names it, and changes nothing.
+  @Suite struct BadInputTests {
+    @Test(arguments: BadInput.recordings + BadInput.listings + BadInput.replays)
+    func isRefused(input: BadInput) throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(20, nanoseconds: 1_000_000_000).write(rig.capture("good"))
+      for name in ["newer", "newer-segment", "broken"] {
+        try MadeCapture.evenly(3, nanoseconds: 1_000_000).write(rig.capture(name))
+      }
+      try rig.makeManifestNewer(in: "newer")
+      try rig.makeSegmentNewer(in: "newer-segment")
+      let manifest = URL(fileURLWithPath: "\(rig.capture("broken"))/capture.json")
+      try Data(#"{"format": 1, "uuid": "#.utf8).write(to: manifest)
+      try FileManager.default.createDirectory(
+        atPath: rig.capture("folder"), withIntermediateDirectories: false)
+      try Data("text".utf8).write(to: URL(fileURLWithPath: rig.capture("file")))
+      let taken = try Publisher()
+      let before = try rig.listing(of: rig.directory.path)
+
+      let place = { (text: String) in
+        text.replacingOccurrences(of: "$D", with: rig.directory.path)
+          .replacingOccurrences(of: "$TAKEN", with: taken.endpoint)
+      }
+      let run = try rig.start(input.arguments.map(place)).wait(seconds: 10)
+      #expect(run.exitCode == input.exitCode, "\(run)")
+      #expect(run.complaints.count == 1, "\(run.standardError)")
+      #expect(run.standardError.hasPrefix("zcap: ") && run.standardError.hasSuffix("\n"))
+      #expect(run.standardError.contains(place(input.mention)), "\(run.standardError)")
+      #expect(run.standardOutput.isEmpty)
+      #expect(try rig.listing(of: rig.directory.path) == before)
+    }
+  }
+}
+
+extension BadInput {
+  static let newCapture = ["-o", "$D/new/capture"]
+
+  static let recordings: [BadInput] = [
+    .init(["record", "foo://127.0.0.1:1"] + newCapture, mention: "foo"),
+    .init(["record", "localhost:5555"] + newCapture, mention: "localhost:5555"),
+    .init(["record", "tcp://127.0.0.1"] + newCapture, mention: "tcp://127.0.0.1"),
+    .init(["record", "tcp://127.0.0.1:99999"] + newCapture, mention: "tcp://127.0.0.1:99999"),
+    .init(["record", "tcp://"] + newCapture, mention: "tcp://"),
+    .init(["record", "inproc://x"] + newCapture, mention: "inproc://x"),
+    .init(["record", ""] + newCapture, mention: "''"),
+    .init(["record"] + newCapture, mention: "endpoint"),
+    .init(["record", "ipc://$D/ok.ipc", "foo://x"] + newCapture, mention: "foo"),
+    .init(["record", longIPC] + newCapture, mention: longIPC, exit: 1),
+    .init(
+      ["record", "--bind", "tcp://192.0.2.1:5555"] + newCapture, mention: "tcp://192.0.2.1:5555",
+      exit: 1),
+    .init(["record", "--bind", "$TAKEN"] + newCapture, mention: "$TAKEN", exit: 1),
+    .init(["record", ipc, "-o", "good"], mention: "good: exists already", exit: 1),
+    .init(["record", ipc, "-o", "$D/store/file/x"], mention: "$D/store/file", exit: 1),
+    .init(["record", ipc, "-o", "$D/store/file"], mention: "$D/store/file", exit: 1),
+    .init(["record", ipc, "-o", "/proc/zcap/x"], mention: "/proc/zcap", exit: 1),
+    .init(["record", ipc, "--count", "0"] + newCapture, mention: "--count"),
+    .init(["record", ipc, "--count", "-1"] + newCapture, mention: "--count"),
+    .init(["record", ipc, "--duration", "soon"] + newCapture, mention: "soon"),
+    .init(["record", ipc, "--duration", "nan"] + newCapture, mention: "nan"),
+    .init(["record", ipc, "--duration=-1s"] + newCapture, mention: "-1s"),
+    .init(["record", ipc, "--size", "0"] + newCapture, mention: "'0'"),
+    .init(["record", ipc, "--size", "1XB"] + newCapture, mention: "1XB"),
+    .init(["record", ipc, "--hwm=-1"] + newCapture, mention: "--hwm"),
+    .init(["record", ipc, "--io-threads", "0"] + newCapture, mention: "--io-threads"),
+    .init(["record", ipc, "--segment-size", "1KiB"] + newCapture, mention: "--segment-size"),
+    .init(["record", ipc, "--segment-size", "1000TiB"] + newCapture, mention: "--segment-size"),
+    .init(["record", ipc, "--topic-rule", "first"] + newCapture, mention: "first"),
+    .init(["record", ipc, "--topic-rule", "prefix:0"] + newCapture, mention: "prefix:0"),
+    .init(["record", ipc, "--label", "nothing"] + newCapture, mention: "nothing"),
+    .init(["record", ipc, "--frobnicate"] + newCapture, mention: "--frobnicate"),
+  ]
+
+  static let listings: [BadInput] = [
+    .init(["ls", "missing"], mention: "missing: no such capture", exit: 1),
+    .init(["ls", "folder"], mention: "folder: not a capture", exit: 1),
+    .init(["ls", "file"], mention: "file: not a capture", exit: 1),
+    .init(["ls", "broken"], mention: "broken/capture.json", exit: 1),
+    .init(["ls", "newer"], mention: "newer: written in format version 2", exit: 1),
+    .init(["ls", "newer-segment"], mention: "000.zseg: written in format version 2", exit: 1),
+    .init(
+      ["ls", "newer-segment", "--messages"], mention: "000.zseg: written in format version 2",
+      exit: 1),
+    .init(["ls", "good", "--messages", "--from", "+2s", "--until", "+1s"], mention: "--from"),
+    .init(["ls", "good", "--messages", "--from", "+2s", "--until", "+2s"], mention: "--from"),
+    .init(["ls", "good", "--messages", "--from", "yesterday"], mention: "yesterday"),
+    .init(["ls", "good", "--messages", "--limit", "0"], mention: "--limit"),
+    .init(["ls", "good", "--messages", "--limit=-3"], mention: "-3"),
+    .init(["ls", "good", "--messages", "--endpoint", "tcp://x:1"], mention: "tcp://x:1"),
+    .init(["ls", "--messages"], mention: "--messages"),
+    .init(["ls", "-t", "a"], mention: "-t"),
+    .init(["ls", "good", "--limit", "2"], mention: "--limit"),
+    .init(["ls", "good", "--from", "+1s"], mention: "--from"),
+    .init(["reindex"], mention: "captures"),
+    .init(["reindex", "missing"], mention: "missing: no such capture", exit: 1),
+    .init(["reindex", "folder"], mention: "folder: not a capture", exit: 1),
+    .init(["reindex", "newer"], mention: "newer: written in format version 2", exit: 1),
+    .init(
+      ["reindex", "newer-segment"], mention: "000.zseg: written in format version 2", exit: 1),
+    .init(["reindex", "good", "--topic-rule", "some"], mention: "some"),
+    .init(["frobnicate"], mention: "frobnicate"),
+  ]
+
+  static let replays: [BadInput] =
+    ["0", "-1", "nan", "inf", "-inf", "fast", "", "1e-400"].map {
+      .init(["replay", "good", "--bind", ipc, "--rate", $0], mention: "'\($0)'")
+    } + [
+      .init(["replay", "missing", "--bind", ipc], mention: "missing: no such capture", exit: 1),
+      .init(["replay", "folder", "--bind", ipc], mention: "folder: not a capture", exit: 1),
+      .init(["replay", "broken", "--bind", ipc], mention: "broken/capture.json", exit: 1),
+      .init(
+        ["replay", "newer", "--bind", ipc], mention: "newer: written in format version 2",
+        exit: 1),
+      .init(
+        ["replay", "newer-segment", "--bind", ipc],
+        mention: "000.zseg: written in format version 2", exit: 1),
+      .init(["replay", "good"], mention: "--bind"),
+      .init(["replay", "good", "--bind", ipc, "--connect", ipc], mention: "--connect"),
+      .init(["replay", "good", "--bind", "foo://x"], mention: "foo"),
+      .init(["replay", "good", "--connect", "tcp://nowhere"], mention: "tcp://nowhere"),
+      .init(["replay", "good", "--bind", "$TAKEN"], mention: "$TAKEN", exit: 1),
+      .init(["replay", "good", "--map", "tcp://127.0.0.1:7001"], mention: "tcp://127.0.0.1:7001"),
+      .init(["replay", "good", "--map", "tcp://x:1=\(ipc)"], mention: "tcp://x:1", exit: 1),
+      .init(
+        ["replay", "good", "--bind", ipc, "--from", "-1s", "--until", "+1s"], mention: "--from"),
+      .init(
+        ["replay", "good", "--bind", ipc, "-t", "nothing"], mention: "no message matches",
+        exit: 1),
+      .init(["replay", "good", "--bind", ipc, "--type", "router"], mention: "router"),
+      .init(["replay", "good", "--bind", ipc, "--loop=0"], mention: "'0'"),
+      .init(["replay", "good", "--bind", ipc, "--loop", "0"], mention: "'0'"),
+      .init(["replay", "good", "--bind", ipc, "--loop=often"], mention: "often"),
+      .init(["replay", "good", "--bind", ipc, "--wait-subscribers=-1"], mention: "-1"),
+      .init(["replay", "good", "--bind", ipc, "--wait-timeout", "long"], mention: "long"),
+      .init(["replay", "good", "--bind", ipc, "--wait-timeout", "1s"], mention: "--wait-timeout"),
+      .init(["replay", "good", "--bind", ipc, "--linger=-1s"], mention: "-1s"),
+    ]
+
+  private static let ipc = "ipc://$D/new.ipc"
+  private static let longIPC = "ipc:///tmp/\(String(repeating: "long", count: 40))"
+}

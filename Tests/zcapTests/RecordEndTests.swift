@@ -1,0 +1,127 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension ZcapTests {
+  /// How a recording ends: by a signal or by a limit.
+  @Suite struct RecordEndTests {
+    @Test(arguments: [SIGINT, SIGTERM])
+    func aSignalSealsTheCapture(signal: CInt) throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start(["record", publisher.endpoint, "-o", "ended", "--json"])
+      try publisher.waitForSubscriptions()
+      for number in 0..<1000 { try publisher.publish("topic", String(number)) }
+      try rig.waitForMessages(1000, in: "ended")
+      recorder.send(signal: signal)
+      let run = try recorder.wait()
+
+      #expect(run.exitCode == 0, "\(run)")
+      let summary = try run.summary
+      #expect(summary["reason"] == "stopped" && summary["complete"] == true)
+      #expect(summary["messages"] == 1000 && summary["indexed"] == 1000)
+      #expect(summary["failure"] == .null && summary["index_failure"] == .null)
+      let row = try rig.storeRow("ended")
+      #expect(row["state"] == "sealed" && row["messages"] == 1000 && row["lost"] == 0)
+    }
+
+    @Test(arguments: [SIGINT, SIGTERM])
+    func aSignalUnderLoadLosesNothingThatWasReceived(signal: CInt) throws {
+      let rig = try Rig()
+      let publisher = try Publisher(binding: rig.endpoint("load"))
+      let recorder = try rig.start(["record", publisher.endpoint, "-o", "load", "--json"])
+      try publisher.waitForSubscriptions()
+      let deadline = monotonicSeconds() + 60
+      try publisher.publishLoad { number in
+        if number == 20_000 { recorder.send(signal: signal) }
+        return number % 64 != 0 || recorder.isRunning && monotonicSeconds() < deadline
+      }
+      let run = try recorder.wait()
+      #expect(run.exitCode == 0, "\(run)")
+      #expect(try rig.storeRow("load")["state"] == "sealed")
+      let arrivals = try rig.replayed("load")
+      let count = try #require(try run.summary.integer("messages"))
+      #expect(count > 0)
+      #expect(arrivals.numberingFault(frame: 1, count: count) == nil)
+    }
+
+    @Test func aRecordingWithoutMessagesIsSealedToo() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start(["record", publisher.endpoint, "-o", "silent"])
+      try publisher.waitForSubscriptions()
+      recorder.send(signal: SIGINT)
+      let run = try recorder.wait()
+      #expect(run.exitCode == 0)
+      #expect(run.standardError.contains("no message came from \(publisher.endpoint)"))
+      let row = try rig.storeRow("silent")
+      #expect(row["state"] == "sealed" && row["messages"] == 0 && row["start"] == .null)
+      #expect(try rig.list("silent").isEmpty)
+    }
+
+    @Test func countEndsTheRecordingExactly() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start(
+        ["record", publisher.endpoint, "-o", "counted", "--count", "7", "--json"])
+      try publisher.waitForSubscriptions()
+      for number in 0..<20 { try publisher.publish("topic", String(number)) }
+      let run = try recorder.wait()
+      #expect(run.exitCode == 0)
+      let summary = try run.summary
+      #expect(summary["reason"] == "count" && summary["messages"] == 7)
+      #expect(try rig.replayed("counted").texts(frame: 1) == (0..<7).map(String.init))
+      #expect(try rig.storeRow("counted")["state"] == "sealed")
+    }
+
+    @Test func sizeEndsTheRecordingWithTheMessageThatReachesIt() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start(
+        ["record", publisher.endpoint, "-o", "sized", "--size", "10KiB", "--json"])
+      try publisher.waitForSubscriptions()
+      for _ in 0..<20 { try publisher.publish([[UInt8](repeating: 7, count: 1000)]) }
+      let run = try recorder.wait()
+      #expect(run.exitCode == 0)
+      let summary = try run.summary
+      #expect(summary["reason"] == "size")
+      #expect(summary["messages"] == 11 && summary["bytes"] == 11_000)
+    }
+
+    @Test func durationEndsTheRecording() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start(
+        ["record", publisher.endpoint, "-o", "timed", "--duration", "1.5s", "--json"])
+      try publisher.waitForSubscriptions()
+      try publisher.publish("topic", "payload")
+      let run = try recorder.wait(seconds: 20)
+      #expect(run.exitCode == 0)
+      let summary = try run.summary
+      #expect(summary["reason"] == "duration" && summary["messages"] == 1)
+      let elapsed = try #require(summary.number("elapsed_s"))
+      // Far more only when the machine is busy; far less never.
+      #expect(elapsed >= 1.5 && elapsed < 8)
+    }
+
+    @Test func statusLinesAreJSONObjectsOnStandardOutputOnly() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start(["record", publisher.endpoint, "-o", "status", "--json"])
+      try publisher.waitForSubscriptions()
+      try publisher.publish("topic", "payload")
+      _ = try recorder.waitForLine { try JSONRow($0)["messages"] == 1 }
+      recorder.send(signal: SIGINT)
+      let run = try recorder.wait()
+      let rows = try JSONRow.rows(run.standardOutput)
+      #expect(rows.first?["event"] == "started" && rows.last?["event"] == "summary")
+      #expect(rows.first?["endpoints"] == .texts([publisher.endpoint]))
+      let statuses = rows.dropFirst().dropLast()
+      #expect(statuses.allSatisfy { $0["event"] == "status" })
+      #expect(statuses.allSatisfy { $0.integer("free_bytes") ?? 0 > 0 })
+      // What it records and what it recorded; no status, since this is no terminal.
+      #expect(run.complaints.count == 2, "\(run.standardError)")
+      #expect(!run.standardError.contains("\r") && !run.standardError.contains("\u{1B}"))
+    }
+  }
+}
