@@ -19,3 +19,10 @@ static const int madv_populate_write = 23;
 // The name that `top -H` shows of the calling thread: at most 15 bytes.
 int prctl(int operation, ...);
 static inline int set_thread_name(const char *name) { return prctl(15 /* PR_SET_NAME */, name); }
+
+// Bytes that a connection has taken and its peer has not: unread (AF_UNIX), unacknowledged (TCP).
+int ioctl(int file, unsigned long request, ...);
+static inline int undelivered_bytes(int file) {
+  int count = 0;
+  return ioctl(file, 0x5411 /* SIOCOUTQ */, &count) == 0 ? count : -1;
+}

@@ -44,7 +44,7 @@ public final class IndexReader {
       try index.queue.backup(to: completed.queue)
       walk.resume(try index.past(verifying: .body))
     }
-    while walk.advance(steps: 100_000) == .more { try completed.store(&walk) }
+    while try walk.advance(steps: 100_000) == .more { try completed.store(&walk) }
     try completed.store(&walk)
     return completed
   }

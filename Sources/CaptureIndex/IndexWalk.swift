@@ -115,8 +115,8 @@ struct IndexWalk {
 
   enum End { case more, caughtUp, final }
 
-  /// Walks up to `count` steps.
-  mutating func advance(steps count: Int) -> End {
+  /// Walks up to `count` steps. Throws where the capture is of a version that we cannot read.
+  mutating func advance(steps count: Int) throws(StoreError) -> End {
     for _ in 0..<count {
       switch cursor.next() {
       case .record(let record):
@@ -128,8 +128,10 @@ struct IndexWalk {
       case .damage(let damage):
         closeBlock()
         damagedBytes &+= Int64(damage.range.count)
-      case .unreadable:
+      case .unreadable(let error, let bytes):
+        if error.isRefusal { throw error }
         closeBlock()
+        damagedBytes &+= Int64(bytes)
       case .caughtUp(let isFinal):
         return isFinal ? .final : .caughtUp
       }

@@ -33,7 +33,7 @@ public final class Indexer {
   /// Indexes what has been committed since, in one transaction.
   public func advance() throws -> Progress {
     let sequence = walk.cursor.nextSequence
-    let end = walk.advance(steps: Self.stepsMax)
+    let end = try walk.advance(steps: Self.stepsMax)
     if walk.cursor.nextSequence != sequence || end == .final { try database.store(&walk) }
     return switch end {
     case .more: .behind
@@ -53,6 +53,7 @@ public final class Indexer {
   /// Makes the index of a capture anew. Throws `captureInUse` while it is being recorded.
   public static func rebuild(_ capture: Capture, rule: TopicRule) throws -> Indexer {
     if try capture.isBeingRecorded { throw StoreError.captureInUse(path: capture.path) }
+    try capture.checkVersions()
     let indexer = try Indexer(creating: capture, rule: rule, verifying: .body)
     while try indexer.advance() == .behind {}
     try indexer.close()

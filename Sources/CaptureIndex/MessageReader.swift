@@ -148,6 +148,27 @@ extension IndexReader {
       tagger: selection.codecs.isEmpty ? nil : try CodecTagger(self))
   }
 
+  /// Messages that were recorded in the span of a selection and are not there any more. What
+  /// their topics were cannot be known.
+  public func messagesLost(in selection: Selection) throws -> Int64 {
+    if selection.from == nil && selection.until == nil { return try overview().lost }
+    return try read { database in
+      let row = try Row.fetchOne(
+        database,
+        sql: """
+          SELECT coalesce(sum(messages), 0) AS lost FROM missing
+          WHERE first_sequence BETWEEN
+            (SELECT min(id) FROM block WHERE last_time_ns >= ? AND first_time_ns < ?) AND
+            (SELECT max(id) FROM block WHERE last_time_ns >= ? AND first_time_ns < ?)
+          """,
+        arguments: [
+          selection.from ?? .min, selection.until ?? .max, selection.from ?? .min,
+          selection.until ?? .max,
+        ])
+      return try row?.integer("lost") ?? 0
+    }
+  }
+
   public func codecTagger() throws -> CodecTagger { try CodecTagger(self) }
 
   /// The blocks that can hold a message of the selection, in recorded order.

@@ -51,10 +51,22 @@ extension Capture {
   }
 
   /// Changes the topic rule in the manifest; the recorded frames stay as they are.
-  public func replacing(topicRule: String) throws(StoreError) -> Capture {
+  public func replace(topicRule: String) throws(StoreError) {
     var manifest = manifest
     manifest.topicRule = topicRule
     try manifest.save(capture: path)
-    return try Capture(path: path)
+  }
+
+  /// Throws `newerFormat` or `unknownFeatures` when a segment is of a version we cannot read.
+  public func checkVersions() throws(StoreError) {
+    for file in try segmentFiles() {
+      do throws(StoreError) {
+        _ = try Segment(path: file.path)
+      } catch where error.isRefusal {
+        throw error
+      } catch {
+        continue
+      }
+    }
   }
 }

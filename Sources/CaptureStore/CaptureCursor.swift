@@ -11,8 +11,9 @@ public struct CaptureCursor {
     case missing(Range<UInt64>)
     /// Bytes of `segment` without a valid record; what they held follows as `.missing`.
     case damage(Damage)
-    /// A segment that cannot be read at all; what it held follows as `.missing`.
-    case unreadable(StoreError)
+    /// A segment that cannot be read at all, of so many bytes; what it held follows as `.missing`
+    /// where another segment follows.
+    case unreadable(StoreError, bytes: Int)
     /// Nothing more now. `isFinal`: and nothing will come, since nobody is writing.
     case caughtUp(isFinal: Bool)
   }
@@ -33,6 +34,7 @@ public struct CaptureCursor {
   private var isFailing = false
   /// Segments that were entered, or tried to.
   private var filesTried = 0
+  private var fileTriedSize = 0
   /// A record that was read and stands behind a gap which is told first.
   private var pending: RecordHeader?
 
@@ -88,9 +90,9 @@ public struct CaptureCursor {
       } catch {
         // An error of one segment is told and left behind. One that leaves the walk where it is,
         // such as that of a deleted capture, is told once: who waits for an end must find one.
-        guard filesTried == tried else { return .unreadable(error) }
+        guard filesTried == tried else { return .unreadable(error, bytes: fileTriedSize) }
         defer { isFailing = !isFailing }
-        return isFailing ? .caughtUp(isFinal: false) : .unreadable(error)
+        return isFailing ? .caughtUp(isFinal: false) : .unreadable(error, bytes: 0)
       }
     }
   }
@@ -135,6 +137,7 @@ public struct CaptureCursor {
     for file in try capture.segmentFiles() where file.number >= number {
       nextNumber = file.number + 1
       filesTried += 1
+      fileTriedSize = file.size
       guard let opened = try Segment(path: file.path) else {
         if isWriterGone { continue }
         nextNumber = number

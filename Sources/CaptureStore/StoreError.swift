@@ -26,6 +26,16 @@ public enum StoreError: Error, Hashable, Sendable {
   case segmentSize(bytes: Int, allowed: ClosedRange<Int>)
 }
 
+extension StoreError {
+  /// Whether it says that this zcap must not go on, other than that something is damaged.
+  public var isRefusal: Bool {
+    switch self {
+    case .newerFormat, .unknownFeatures: true
+    default: false
+    }
+  }
+}
+
 extension StoreError: CustomStringConvertible {
   public var description: String {
     switch self {

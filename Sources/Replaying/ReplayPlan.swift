@@ -88,6 +88,8 @@ public struct ReplaySummary: Sendable {
   public var latenessNanosecondsMax: Int64 = 0
   /// Records of the selection that could not be read, and were not sent.
   public var damages = 0
+  /// Messages that were recorded in the span of the selection and are not there any more.
+  public var messagesLost: Int64 = 0
   /// A stop was requested before the end.
   public var isStopped = false
   /// Peers did not take everything within the linger.
@@ -101,7 +103,7 @@ public struct ReplaySummary: Sendable {
     return Double(timelineNanoseconds) / Double(durationNanoseconds)
   }
 
-  public var isComplete: Bool { damages == 0 && !isCutShort && !isStopped }
+  public var isComplete: Bool { damages == 0 && messagesLost == 0 && !isCutShort && !isStopped }
 }
 
 /// Why a replay could not start or go on.

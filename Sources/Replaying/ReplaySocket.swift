@@ -13,9 +13,7 @@ import ZeroMQ
 
   private let socket: Socket
   private let kind: ReplayPlan.SocketKind
-  /// PUSH: its connections, as the monitor tells them.
-  private var monitor: Monitor?
-  private var connections = 0
+  private let connections: PeerConnections
   /// PUB: subscriptions by connection.
   private var subscriptions: [Int: Int] = [:]
 
@@ -32,8 +30,9 @@ import ZeroMQ
       try socket.set(.xpubNoDrop, true)
       try socket.set(.xpubVerboser, true)
     case .push:
-      monitor = try Monitor(socket, [.handshakeSucceeded, .disconnected])
+      break
     }
+    connections = try PeerConnections(socket)
     if target.isBound {
       try socket.bind(target.address)
       address = try socket.lastEndpoint
@@ -50,16 +49,15 @@ import ZeroMQ
       try readSubscriptions()
       return subscriptions.count
     case .push:
-      while let event = try monitor?.next() {
-        connections += event.kind == .handshakeSucceeded ? 1 : connections > 0 ? -1 : 0
-      }
-      return connections
+      try connections.update()
+      return connections.count
     }
   }
 
   /// Each frame that an XPUB receives is a byte, 1 or 0, and the prefix. A peer may subscribe to
   /// many prefixes, so peers are told apart by their connection.
   func readSubscriptions() throws(ZeroMQError) {
+    try connections.update()
     guard kind == .pub else { return }
     var message = Message(reservingFrames: 1)
     while try socket.receive(into: &message, waiting: false) {
@@ -95,7 +93,9 @@ import ZeroMQ
     return true
   }
 
-  func setLinger(milliseconds: Int) {
-    try? socket.set(.lingerMilliseconds, milliseconds)
+  /// Keeps its connections up beyond its own end, and sets how long that end may wait.
+  func prepareEnd(lingerMilliseconds: Int) -> [HeldConnection] {
+    try? socket.set(.lingerMilliseconds, lingerMilliseconds)
+    return (try? connections.hold()) ?? []
   }
 }

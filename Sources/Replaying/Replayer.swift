@@ -1,5 +1,6 @@
 public import CaptureIndex
 import CaptureStore
+import Glibc
 import Synchronization
 public import Threads
 import ZeroMQ
@@ -14,6 +15,9 @@ public final class Replayer: @unchecked Sendable {
   private let stop: StopToken
   private let counters = ReplayCounters()
   private let socketByEndpoint: [Int?]
+
+  /// Whoever stops a replay wants it to end.
+  private static let stoppedLinger: Int64 = 1_000_000_000
 
   // Owned by whoever calls `run`, and ended in this order: sockets, context, mappings.
   private var sockets: [ReplaySocket] = []
@@ -41,6 +45,9 @@ public final class Replayer: @unchecked Sendable {
         pairs.firstIndex { $0.recorded == address }
       }
     }
+    guard try Self.hasMessages(index, plan.selection, socketByEndpoint, pool) else {
+      throw ReplayError.nothingSelected(capture: index.capture.path)
+    }
     let context = try Context()
     self.context = context
     sockets = try targets.map { target throws(ZeroMQError) in
@@ -50,8 +57,10 @@ public final class Replayer: @unchecked Sendable {
   }
 
   /// Whether the selection has a message that some socket sends.
-  private func hasMessages() throws -> Bool {
-    var reader = try index.messages(plan.selection, pool: pool)
+  private static func hasMessages(
+    _ index: IndexReader, _ selection: Selection, _ socketByEndpoint: [Int?], _ pool: SegmentPool
+  ) throws -> Bool {
+    var reader = try index.messages(selection, pool: pool)
     while let message = reader.next() {
       let endpoint = Int(message.record.endpoint)
       if socketByEndpoint.indices.contains(endpoint), socketByEndpoint[endpoint] != nil {
@@ -70,9 +79,6 @@ public final class Replayer: @unchecked Sendable {
   /// Waits for peers, sends everything, and waits until it is delivered. Called once.
   public func run() throws -> ReplaySummary {
     defer { end() }
-    guard try hasMessages() else {
-      throw ReplayError.nothingSelected(capture: index.capture.path)
-    }
     try waitForPeers()
     let timeline = ReplayTimeline(
       index, plan.selection, loops: plan.loops, socketByEndpoint: socketByEndpoint, pool: pool)
@@ -81,7 +87,8 @@ public final class Replayer: @unchecked Sendable {
     var summary = try played.get()
     if let failure { throw ReplayError.unreadable(reason: failure) }
     counters.setPhase(.draining)
-    summary.isCutShort = end(lingerMilliseconds: summary.isStopped ? 1_000 : nil)
+    let linger = min(plan.lingerNanoseconds, summary.isStopped ? Self.stoppedLinger : .max)
+    summary.isCutShort = end(lingerNanoseconds: linger)
     return summary
   }
 
@@ -127,6 +134,7 @@ public final class Replayer: @unchecked Sendable {
       batch = timeline.nextBatch()
     }
     summary.durationNanoseconds = CaptureClock.monotonicNanoseconds() - pacer.anchor
+    summary.messagesLost = try index.messagesLost(in: plan.selection)
     summary.latenessNanosecondsMax = pacer.latenessNanosecondsMax
     for socket in sockets { try socket.readSubscriptions() }
     if plan.kind == .pub {
@@ -147,19 +155,27 @@ public final class Replayer: @unchecked Sendable {
     return false
   }
 
-  /// Ends sockets, then the context, which waits until their peers have everything; the mappings
-  /// that the frames lie in end with `self`, later. Returns whether the linger ran out.
+  /// Ends sockets, then the context, which waits until the kernel has everything, then waits until
+  /// the peers have it; the mappings that the frames lie in end with `self`, later. Returns whether
+  /// the linger ran out.
   @discardableResult
-  private func end(lingerMilliseconds: Int? = nil) -> Bool {
+  private func end(lingerNanoseconds: Int64 = 0) -> Bool {
     guard context != nil else { return false }
-    if let lingerMilliseconds {
-      for socket in sockets { socket.setLinger(milliseconds: lingerMilliseconds) }
+    let deadline = CaptureClock.monotonicNanoseconds() + lingerNanoseconds
+    var held: [HeldConnection] = []
+    for socket in sockets {
+      held += socket.prepareEnd(lingerMilliseconds: Int(lingerNanoseconds / 1_000_000))
     }
-    let linger = lingerMilliseconds.map { Int64($0) * 1_000_000 } ?? plan.lingerNanoseconds
-    let begun = CaptureClock.monotonicNanoseconds()
     sockets = []
     context = nil
-    return CaptureClock.monotonicNanoseconds() - begun >= linger && linger > 0
+    var isCutShort = lingerNanoseconds > 0 && CaptureClock.monotonicNanoseconds() >= deadline
+    while !isCutShort {
+      held.removeAll { $0.isDelivered }
+      if held.isEmpty { break }
+      usleep(1_000)
+      isCutShort = CaptureClock.monotonicNanoseconds() >= deadline
+    }
+    return isCutShort
   }
 }
 

@@ -24,7 +24,7 @@ struct Zcap: ParsableCommand {
     // A closed pipe is an error of the write that meets it, not the end of a recording.
     signal(SIGPIPE, SIG_IGN)
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(RawArguments.strings())
       try command.run()
     } catch {
       finish(with: error)

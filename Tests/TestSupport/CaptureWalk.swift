@@ -36,7 +36,7 @@ public struct CaptureWalk: Sendable {
       case .record(let record): otherKinds.append(record.kind)
       case .missing(let sequences): missing.append(sequences)
       case .damage(let damage): damages.append(damage)
-      case .unreadable(let error): unreadable.append(error)
+      case .unreadable(let error, _): unreadable.append(error)
       case .caughtUp(let isFinal):
         self.isFinal = isFinal
         return

@@ -7,7 +7,7 @@ struct SelectionOptions: ParsableArguments {
     name: [.short, .customLong("topic")],
     help: ArgumentHelp(
       "Only topics that start with this (repeatable).", valueName: "prefix"))
-  var topics: [String] = []
+  var topics: [TopicPrefix] = []
 
   @Option(
     parsing: .unconditional,
@@ -22,7 +22,7 @@ struct SelectionOptions: ParsableArguments {
   /// The selection for a capture; throws when `--from` is not before `--until`.
   func resolved(in index: IndexReader) throws -> Selection {
     var selection = Selection()
-    selection.topicPrefixes = topics.map { Array($0.utf8) }
+    selection.topicPrefixes = topics.map(\.bytes)
     if from != nil || until != nil {
       let overview = try index.overview()
       selection.from = from?.resolved(in: overview)

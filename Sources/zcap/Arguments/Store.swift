@@ -22,8 +22,14 @@ enum Store {
     return isHereOnly ? name : stored
   }
 
-  /// The default name of a new capture: the time in UTC, fit for a file name.
-  static func newName() -> String {
+  /// The default path of a new capture: the time in UTC, and a number where that is taken.
+  static func newPath() -> String {
+    let path = "\(directory)/\(timeName())"
+    let paths = [path] + (2...99).map { "\(path)-\($0)" }
+    return paths.first { access($0, F_OK) != 0 } ?? path
+  }
+
+  private static func timeName() -> String {
     var time = time_t(CaptureClock.unixNanoseconds() / 1_000_000_000)
     var parts = tm()
     gmtime_r(&time, &parts)

@@ -68,9 +68,12 @@ struct ListCommand: ParsableCommand {
       return
     }
     let damages = try MessageListing(index, selection, limit: limit).write(isJSON: json)
-    if damages > 0 {
-      Console.complain(
-        "\(index.capture.path): \(damages) damaged records were passed over")
+    let lost = try index.messagesLost(in: selection)
+    if damages > 0 || lost > 0 {
+      let lostText = lost > 0 ? "\(Units.count(lost)) messages are lost in it" : ""
+      let damageText = damages > 0 ? "\(damages) damaged records were passed over" : ""
+      let text = [lostText, damageText].filter { !$0.isEmpty }.joined(separator: ", ")
+      Console.complain("\(index.capture.path): \(text)")
       throw ExitCode.incomplete
     }
   }

@@ -32,7 +32,7 @@ struct RecordCommand: ParsableCommand {
     help: ArgumentHelp(
       "Subscribe to topics that start with this (repeatable; default: everything).",
       valueName: "prefix"))
-  var topics: [String] = []
+  var topics: [TopicPrefix] = []
 
   @Flag(help: "Bind the endpoints instead of connecting to them.")
   var bind = false
@@ -76,7 +76,12 @@ struct RecordCommand: ParsableCommand {
 
   func validate() throws {
     guard !endpoints.isEmpty else { throw ValidationError("name an endpoint to record") }
-    for endpoint in endpoints { try endpoint.validate() }
+    for endpoint in endpoints {
+      try endpoint.validate()
+      if !bind && (endpoint.text.hasSuffix(":0") || endpoint.text.hasSuffix(":*")) {
+        throw ValidationError("'\(endpoint.text)': a port to connect to is a number from 1 on")
+      }
+    }
     guard hwm >= 0, hwm <= Int(Int32.max) else {
       throw ValidationError("--hwm \(hwm): from 0 to \(Int32.max)")
     }
@@ -106,13 +111,13 @@ struct RecordCommand: ParsableCommand {
   }
 
   private func plan() -> RecordingPlan {
-    let prefixes = topics.isEmpty ? [""] : topics
+    let prefixes = topics.isEmpty ? [[]] : topics.map(\.bytes)
     var plan = RecordingPlan(
-      capture: Store.path(forNew: output ?? Store.newName()),
+      capture: output.map { Store.path(forNew: $0) } ?? Store.newPath(),
       endpoints: endpoints.map {
         RecordedEndpoint(
           address: $0.text, socket: "SUB", isBound: bind,
-          subscriptions: prefixes.map { SubscriptionPrefix(Array($0.utf8)) })
+          subscriptions: prefixes.map { SubscriptionPrefix($0) })
       },
       recorder: "zcap \(Zcap.version)")
     plan.topicRule = topicRule

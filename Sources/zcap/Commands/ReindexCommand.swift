@@ -23,11 +23,11 @@ struct ReindexCommand: ParsableCommand {
   func run() throws {
     var isIncomplete = false
     for name in captures {
-      var capture = try Capture(path: Store.path(forExisting: name))
+      let capture = try Capture(path: Store.path(forExisting: name))
       if try capture.isBeingRecorded { throw StoreError.captureInUse(path: capture.path) }
-      if let topicRule { capture = try capture.replacing(topicRule: topicRule.description) }
-      let rule = TopicRule(capture.manifest.topicRule) ?? .auto
+      let rule = topicRule ?? TopicRule(capture.manifest.topicRule) ?? .auto
       let indexer = try Indexer.rebuild(capture, rule: rule)
+      if let topicRule { try capture.replace(topicRule: topicRule.description) }
       let messages = indexer.nextSequence - UInt64(indexer.messagesLost)
       Console.say("\(capture.path): \(Units.count(messages)) messages indexed")
       if indexer.messagesLost > 0 || indexer.bytesDamaged > 0 {

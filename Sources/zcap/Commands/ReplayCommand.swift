@@ -66,11 +66,22 @@ struct ReplayCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
+    // A value that does not parse would count as the flag without one.
+    if let bad = CommandLine.arguments.first(where: { $0.hasPrefix("--loop=") }),
+      LoopCount(argument: String(bad.dropFirst("--loop=".count))) == nil
+    {
+      throw ValidationError("'\(bad)': how often is a number from 1 on")
+    }
     let ways = [bind != nil, connect != nil, !maps.isEmpty].filter { $0 }.count
     guard ways == 1 else {
       throw ValidationError("say where to: one of --bind, --connect or --map")
     }
     for endpoint in [bind, connect] + maps.map(\.new) { try endpoint?.validate() }
+    for (index, map) in maps.enumerated() {
+      if maps[..<index].contains(where: { $0.recorded == map.recorded }) {
+        throw ValidationError("--map \(map.recorded): mapped twice")
+      }
+    }
     if waitTimeout != nil && waitSubscribers == 0 {
       throw ValidationError("--wait-timeout goes with --wait-subscribers")
     }
@@ -125,12 +136,20 @@ struct EndpointMapping: ExpressibleByArgument {
   var isBound: Bool
 
   init?(argument: String) {
-    let parts = argument.split(separator: "=", maxSplits: 1)
-    guard parts.count == 2 else { return nil }
-    recorded = String(parts[0])
-    isBound = !parts[1].hasPrefix(">")
-    guard let new = EndpointAddress(argument: String(isBound ? parts[1] : parts[1].dropFirst()))
-    else { return nil }
+    // Addresses may contain '=': the one meant stands before a scheme.
+    let split = argument.indices.first { index in
+      let rest = argument[argument.index(after: index)...].drop { $0 == ">" }
+      let scheme = rest.prefix { $0.isLetter }
+      return argument[index] == "=" && !scheme.isEmpty
+        && rest.dropFirst(scheme.count).hasPrefix("://")
+    }
+    guard let split, split > argument.startIndex else { return nil }
+    recorded = String(argument[..<split])
+    let rest = argument[argument.index(after: split)...]
+    isBound = !rest.hasPrefix(">")
+    guard let new = EndpointAddress(argument: String(isBound ? rest : rest.dropFirst())) else {
+      return nil
+    }
     self.new = new
   }
 }

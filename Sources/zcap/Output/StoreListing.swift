@@ -14,6 +14,7 @@ struct StoreListing {
 
   func write(isJSON: Bool) throws {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
+      if access(directory, F_OK) == 0 { throw UnusableStore(path: directory) }
       Console.say("\(directory): no store here yet; 'zcap record' makes it")
       return
     }
@@ -72,6 +73,12 @@ struct StoreListing {
     }
     return table.lines(isColoured: Console.isColoured)
   }
+}
+
+/// The store is there and cannot be listed.
+private struct UnusableStore: Error, CustomStringConvertible {
+  let path: String
+  var description: String { "\(path): not a folder that can be read; see $ZCAP_STORE" }
 }
 
 extension IndexReader.Overview {

@@ -1,0 +1,58 @@
+private import CLinux
+import Glibc
+import Threads
+import ZeroMQ
+
+/// The connections of a socket, and whether their peers have taken everything.
+///
+/// libzmq ends when the kernel has its bytes. A peer that reads slowly over ipc then loses what
+/// the kernel holds for it: it sees the hang-up first. So a duplicate of each descriptor keeps the
+/// connection up while libzmq closes its own, until the peer has read the rest.
+@safe final class PeerConnections {
+  private let monitor: Monitor
+  /// Descriptors of libzmq's, while they are connected.
+  private var connected: Set<CInt> = []
+  /// Connections whose handshake is done, less those that ended.
+  private(set) var count = 0
+
+  init(_ socket: Socket) throws(ZeroMQError) {
+    monitor = try Monitor(
+      socket, [.accepted, .connected, .handshakeSucceeded, .disconnected, .closed])
+  }
+
+  /// Reads what happened since the last call. Source: `zmq_socket_monitor(3)`.
+  func update() throws(ZeroMQError) {
+    while let event = try monitor.next() {
+      switch event.kind {
+      case .accepted, .connected: connected.insert(CInt(truncatingIfNeeded: event.value))
+      case .handshakeSucceeded: count += 1
+      case .disconnected:
+        count = max(0, count - 1)
+        connected.remove(CInt(truncatingIfNeeded: event.value))
+      default: connected.remove(CInt(truncatingIfNeeded: event.value))
+      }
+    }
+  }
+
+  /// Takes a hold of every connection, to be made before the socket closes. Source: `dup(2)`.
+  func hold() throws(ZeroMQError) -> [HeldConnection] {
+    try update()
+    return connected.map { dup($0) }.filter { $0 >= 0 }.map { HeldConnection($0) }
+  }
+}
+
+/// A duplicate of a connection's descriptor: the peer sees no end before this goes.
+final class HeldConnection {
+  private let descriptor: CInt
+
+  init(_ descriptor: CInt) { self.descriptor = descriptor }
+
+  deinit { close(descriptor) }
+
+  /// Whether the peer has taken everything, or is gone. Source: `ioctl(2)`, SIOCOUTQ.
+  var isDelivered: Bool {
+    var item = pollfd(fd: descriptor, events: 0, revents: 0)
+    let isGone = unsafe poll(&item, 1, 0) > 0 && item.revents & Int16(POLLHUP | POLLERR) != 0
+    return isGone || undelivered_bytes(descriptor) <= 0
+  }
+}
