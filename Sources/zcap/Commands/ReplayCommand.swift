@@ -67,10 +67,11 @@ struct ReplayCommand: ParsableCommand {
 
   func validate() throws {
     // A value that does not parse would count as the flag without one.
-    if let bad = CommandLine.arguments.first(where: { $0.hasPrefix("--loop=") }),
-      LoopCount(argument: String(bad.dropFirst("--loop=".count))) == nil
-    {
-      throw ValidationError("'\(bad)': how often is a number from 1 on")
+    if let given = CommandLine.arguments.first(where: { $0.hasPrefix("--loop=") }) {
+      let value = String(given.dropFirst("--loop=".count))
+      if LoopCount(argument: value) == nil {
+        throw ValidationError("The value '\(value)' is invalid for '--loop', a number from 1 on")
+      }
     }
     let ways = [bind != nil, connect != nil, !maps.isEmpty].filter { $0 }.count
     guard ways == 1 else {
