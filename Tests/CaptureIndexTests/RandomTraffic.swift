@@ -76,11 +76,15 @@ struct IndexContent: Equatable {
 /// What the rule `auto` should give, written a second time and for arrays.
 func automaticTopic(_ frames: [[UInt8]]) -> [UInt8]? {
   guard let first = frames.first else { return nil }
-  if frames.count > 1 { return Array(first.prefix(1024)) }
-  let word = first.prefix(1024)
-  guard let start = word.first, !"{[\"".utf8.contains(start),
-    let end = word.dropFirst().firstIndex(of: 32),
-    !word[..<end].contains(where: { $0 < 32 || $0 == 127 })
+  if frames.count > 1 {
+    let isHeader = first.count > 1 && first.first == 0x7B && first.last == 0x7D
+    return isHeader ? nil : Array(first.prefix(1024))
+  }
+  let head = first.prefix(1024)
+  guard let start = head.first, !"{[\"".utf8.contains(start),
+    let end = head.dropFirst().firstIndex(of: 32),
+    String(validating: head[..<end], as: UTF8.self) != nil,
+    !head[..<end].contains(where: { $0 < 32 || $0 == 127 })
   else { return nil }
-  return Array(word[..<end])
+  return Array(head[..<end])
 }

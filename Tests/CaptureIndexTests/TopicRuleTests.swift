@@ -24,7 +24,12 @@ import Testing
     // Several frames: the first one, whatever it holds.
     Case(.auto, ["orders", "{}"], "orders"),
     Case(.auto, ["", "payload"], ""),
-    Case(.auto, ["{\"a\": 1}", ""], "{\"a\": 1}"),
+    Case(.auto, ["{\"a\": 1}", ""], nil),
+    Case(.auto, ["{" + long + "}", ""], nil),
+    Case(.auto, ["{}", ""], nil),
+    Case(.auto, ["{", ""], "{"),
+    Case(.auto, ["{\"a\": 1} ", ""], "{\"a\": 1} "),
+    Case(.auto, ["[1]", ""], "[1]"),
     Case(.auto, ["two words", "x"], "two words"),
     Case(.auto, [long, "x"], cut),
     // One frame: a word and a space.
