@@ -62,7 +62,11 @@ let package = Package(
     .testTarget(
       name: "PayloadCodecsTests", dependencies: ["PayloadCodecs"], swiftSettings: strict),
     .testTarget(
-      name: "CaptureIndexTests", dependencies: ["CaptureIndex", "CaptureStore", "TestSupport"],
+      name: "CaptureIndexTests",
+      dependencies: [
+        "CaptureIndex", "CaptureStore", "Threads", "TestSupport",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "RecordingTests",

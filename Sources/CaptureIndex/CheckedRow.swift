@@ -4,8 +4,8 @@ import GRDB
 /// Reads columns of an index that may be damaged: what does not fit is an error, never a trap.
 extension Row {
   func integer(_ column: String, in range: ClosedRange<Int64> = .min ... .max) throws -> Int64 {
-    guard let value = Int64.fromDatabaseValue(self[column]), range.contains(value) else {
-      throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "bad value in \(column)")
+    guard let value = Int64.fromDatabaseValue(try stored(column)), range.contains(value) else {
+      throw Self.damage(column)
     }
     return value
   }
@@ -16,19 +16,26 @@ extension Row {
   }
 
   func text(_ column: String) throws -> String {
-    guard let value = String.fromDatabaseValue(self[column]) else {
-      throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "bad value in \(column)")
+    guard let value = String.fromDatabaseValue(try stored(column)) else {
+      throw Self.damage(column)
     }
     return value
   }
 
   /// nil for NULL.
   func bytes(_ column: String) throws -> [UInt8]? {
-    let stored: DatabaseValue = self[column]
+    let stored = try stored(column)
     if stored.isNull { return nil }
-    guard let value = Data.fromDatabaseValue(stored) else {
-      throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "bad value in \(column)")
-    }
+    guard let value = Data.fromDatabaseValue(stored) else { throw Self.damage(column) }
     return Array(value)
+  }
+
+  private func stored(_ column: String) throws -> DatabaseValue {
+    guard hasColumn(column) else { throw Self.damage(column) }
+    return self[column]
+  }
+
+  private static func damage(_ column: String) -> DatabaseError {
+    DatabaseError(resultCode: .SQLITE_CORRUPT, message: "bad value in \(column)")
   }
 }

@@ -7,7 +7,7 @@ struct IndexDatabase {
   let queue: DatabaseQueue
 
   /// The walk upholds the references, also for endpoints that only a damaged record names.
-  private static var writing: Configuration {
+  static var writing: Configuration {
     var configuration = Configuration()
     configuration.foreignKeysEnabled = false
     return configuration
@@ -186,11 +186,14 @@ struct IndexDatabase {
         codecs: try codecs.map { try $0.text("tag") },
         summaries: try Self.summaries(database),
         eras: try Self.eras(database),
-        lost: try row.integer("lost"), damagedBytes: try row.integer("damaged_bytes"))
+        lost: try row.integer("lost", in: Self.totals),
+        damagedBytes: try row.integer("damaged_bytes", in: Self.totals))
     }
   }
 
   private static let endpointMax = Int(UInt16.max)
+  /// Counts that the walk goes on from; beyond any capture, and adding to them cannot overflow.
+  private static let totals: ClosedRange<Int64> = 0...1 << 60
 
   private static func summaries(_ database: Database) throws -> [IndexWalk.Summary] {
     try Row.fetchAll(database, sql: "SELECT * FROM summary ORDER BY id").map { row in
@@ -199,7 +202,8 @@ struct IndexDatabase {
         topic: try row.count("topic", max: TopicTable.overflow),
         codec: try row.count("codec", max: IndexWalk.codecsMax))
       summary.total = Tally(
-        messages: try row.integer("messages"), bytes: try row.integer("bytes"),
+        messages: try row.integer("messages", in: totals),
+        bytes: try row.integer("bytes", in: totals),
         firstTime: try row.integer("first_time_ns"), lastTime: try row.integer("last_time_ns"))
       return summary
     }

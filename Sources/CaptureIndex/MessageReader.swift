@@ -55,6 +55,8 @@ public struct MessageReader {
       case .damage:
         damages += 1
       case .end:
+        // The index knows of messages up to the end of the block.
+        damages += 1
         cursor = nil
       }
     }

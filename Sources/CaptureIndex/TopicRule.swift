@@ -109,7 +109,9 @@ extension TopicRule: CustomStringConvertible {
 
   /// nil when the text is none of `auto`, `frame`, `delimiter:X`, `prefix:N`, `none`.
   public init?(_ text: String) {
-    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    // By bytes: a delimiter may join with the colon to one character.
+    let parts = text.utf8.split(separator: 0x3A, maxSplits: 1, omittingEmptySubsequences: false)
+      .map { String($0) }
     switch (parts[0], parts.count > 1 ? parts[1] : nil) {
     case ("auto", nil): self = .auto
     case ("frame", nil): self = .frame
@@ -134,6 +136,6 @@ extension RawSpan {
 extension Range<Int> {
   /// The first `count` elements, all where there are fewer.
   fileprivate func prefix(_ count: Int) -> Range<Int> {
-    lowerBound..<Swift.min(upperBound, lowerBound + count)
+    lowerBound..<lowerBound + Swift.min(count, self.count)
   }
 }

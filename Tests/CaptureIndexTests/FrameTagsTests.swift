@@ -1,0 +1,86 @@
+import CaptureStore
+import TestSupport
+import Testing
+
+@testable import CaptureIndex
+
+@Suite struct FrameTagsTests {
+  private static let json = "{\"value\": 1}"
+  private static let text = "a line of plain text"
+
+  /// The tags that the index gives to each of some messages.
+  private func tags(_ messages: [TestMessage]) throws -> [String] {
+    let directory = try TemporaryDirectory()
+    let capture = try Capture.recorded(directory.file("c"), messages, segmentSize: 1 << 20)
+    return try IndexContent(IndexReader(capture)).tags
+  }
+
+  @Test func everyFrameHasItsOwnTag() throws {
+    let messages = [
+      TestMessage("topic", Self.json), TestMessage("t2", Self.text, "", Self.json),
+      TestMessage([Array("t3".utf8), [0, 1, 2, 0xFF]]), TestMessage([]), TestMessage(""),
+    ]
+    #expect(try tags(messages) == ["text|json", "text|text|empty|json", "text|raw", "", "empty"])
+  }
+
+  @Test func whatATopicMeansBeginsAnewWhereASampleContradicts() throws {
+    let messages =
+      Array(repeating: TestMessage("t", Self.json), count: 4)
+      + Array(repeating: TestMessage("t", Self.text), count: 3)
+    // The fifth message is still a sample; from it on the frames are text.
+    #expect(
+      try tags(messages)
+        == Array(repeating: "text|json", count: 4) + Array(repeating: "text|text", count: 3))
+  }
+
+  @Test func betweenSamplesTheLastEraHolds() throws {
+    let messages =
+      Array(repeating: TestMessage("t", Self.json), count: 64 + 1)
+      + Array(repeating: TestMessage("t", Self.text), count: 64)
+    let tags = try tags(messages)
+    // Samples are 0...7, 64, 128: the change at 65 is seen at 128.
+    #expect(Array(tags[..<128]) == Array(repeating: "text|json", count: 128))
+    #expect(tags[128] == "text|text")
+  }
+
+  @Test func anEmptyFrameDoesNotChangeWhatItsPlaceMeans() throws {
+    let messages = [
+      TestMessage("t", Self.json), TestMessage("t", ""), TestMessage("t", Self.json),
+      TestMessage("t"), TestMessage("t", "", Self.text), TestMessage("t", Self.json, ""),
+    ]
+    #expect(
+      try tags(messages) == [
+        "text|json", "text|empty", "text|json", "text", "text|empty|text", "text|json|empty",
+      ])
+  }
+
+  @Test func framesBehindTheSixteenthAreNotNamed() throws {
+    let frames = Array(repeating: Array("some text here".utf8), count: 16)
+    let expected = Array(repeating: "text", count: 16).joined(separator: "|")
+    #expect(
+      try tags([TestMessage(frames), TestMessage(frames + [[1]]), TestMessage(frames + frames)])
+        == [expected, expected + "|...", expected + "|..."])
+  }
+
+  @Test func aNewShapeIsLookedAtAtOnce() throws {
+    let messages =
+      Array(repeating: TestMessage("t", Self.json), count: 20)
+      + [TestMessage("t", Self.json, Self.text)]
+    #expect(try tags(messages).last == "text|json|text")
+  }
+
+  @Test func storedTextComesBack() {
+    for text in ["", "-", "json", "text|json", "-|-|raw", "text|-", "a newer tag/of later|x"] {
+      #expect(FrameTags(storedText: text).storedText == text)
+    }
+  }
+
+  @Test func aTopicThatAlwaysChangesIsLeftAlone() throws {
+    let messages = (0..<3).flatMap { round in
+      Array(repeating: TestMessage("t", round % 2 == 0 ? Self.json : Self.text), count: 64)
+    }
+    let tags = try tags(messages)
+    #expect(Set(tags) == ["text|json", "text|text"])
+    #expect(FrameTags.erasMax * Int(FrameTags.sampleStride) < 100_000)
+  }
+}

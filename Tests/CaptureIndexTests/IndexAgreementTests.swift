@@ -1,0 +1,175 @@
+import CaptureStore
+import Foundation
+import TestSupport
+import Testing
+
+@testable import CaptureIndex
+
+/// Live, rebuilt, resumed and in memory: one walk, one result.
+@Suite struct IndexAgreementTests {
+  private let directory: TemporaryDirectory
+  private let path: String
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    path = directory.file("c")
+  }
+
+  private func removeIndex(_ capture: String) throws {
+    for suffix in ["", "-wal", "-shm"] {
+      let file = CapturePath.index(capture) + suffix
+      if FileManager.default.fileExists(atPath: file) {
+        try FileManager.default.removeItem(atPath: file)
+      }
+    }
+  }
+
+  private func content(_ path: String) throws -> IndexContent {
+    try IndexContent(IndexReader(Capture(path: path)))
+  }
+
+  /// Counts made from the messages themselves.
+  private func expectCountsOf(_ messages: [TestMessage], _ content: IndexContent) {
+    struct Key: Hashable {
+      var endpoint: String
+      var topic: [UInt8]?
+    }
+    func counts(_ rows: [(Key, Int, Int)]) -> [Key: [Int]] {
+      rows.reduce(into: [:]) { counts, row in
+        let old = counts[row.0] ?? [0, 0]
+        counts[row.0] = [old[0] + row.1, old[1] + row.2]
+      }
+    }
+    let expected = counts(
+      messages.map { message in
+        let endpoint = message.endpoint < 3 ? "ipc://\(message.endpoint)" : "?"
+        return (Key(endpoint: endpoint, topic: automaticTopic(message.frames)), 1, message.bytes)
+      })
+    let found = counts(
+      content.rows.map {
+        (Key(endpoint: $0.endpoint, topic: $0.topic), Int($0.messages), Int($0.bytes))
+      })
+    #expect(found == expected)
+    #expect(content.overview.messages == Int64(messages.count))
+    #expect(content.overview.bytes == Int64(messages.reduce(0) { $0 + $1.bytes }))
+    #expect(content.overview.topics == Set(expected.keys.compactMap(\.topic)).count)
+    #expect(content.overview.lost == 0 && content.overview.damagedBytes == 0)
+    #expect(content.tags.count == messages.count)
+  }
+
+  @Test func aLiveIndexIsTheOneThatIsMadeLater() throws {
+    var traffic = RandomTraffic(SplitMix64())
+    var writer: CaptureWriter? = try CaptureWriter(
+      creating: path, manifest: .test(endpoints: 3), segmentSize: 256 << 10)
+    let capture = try Capture(path: path)
+    let live = try Indexer(creating: capture, rule: .auto, verifying: .header)
+    var messages: [TestMessage] = []
+    while messages.count < 3_000 {
+      let count = traffic.random.int(0...traffic.random.int(1...200))
+      for message in traffic.messages(count) {
+        try writer!.append(message)
+        messages.append(message)
+      }
+      if traffic.random.int(0...2) > 0 {
+        // It may lag by what is behind a full segment that is being sealed.
+        #expect(try live.advance() == .caughtUp)
+        #expect(live.nextSequence <= UInt64(messages.count))
+      }
+    }
+    try writer!.finish()
+    #expect(try live.advance() == .caughtUp)
+    writer = nil
+    #expect(try live.advance() == .final)
+    try live.close()
+
+    let liveContent = try content(path)
+    expectCountsOf(messages, liveContent)
+    #expect(liveContent.rows.contains { $0.endpoint == "?" }, "an endpoint outside the manifest")
+    try removeIndex(path)
+    #expect(try content(path) == liveContent, "in memory")
+    #expect(!FileManager.default.fileExists(atPath: CapturePath.index(path)))
+    let rebuilt = try Indexer.rebuild(Capture(path: path), rule: .auto)
+    #expect(rebuilt.nextSequence == UInt64(messages.count))
+    #expect(try content(path) == liveContent, "rebuilt")
+    #expect(try IndexReader(Capture(path: path)).state() == .sealed)
+  }
+
+  /// A recorder that is killed leaves an index that is behind: the rest is indexed in memory.
+  @Test func aResumedWalkIsOneFromTheBeginning() throws {
+    var traffic = RandomTraffic(SplitMix64())
+    let writer = try CaptureWriter(
+      creating: path, manifest: .test(endpoints: 3), segmentSize: 128 << 10)
+    let live = try Indexer(
+      creating: Capture(path: path), rule: .auto, verifying: .header)
+    var messages: [TestMessage] = []
+    for round in 0..<12 {
+      for message in traffic.messages(traffic.random.int(0...300)) {
+        try writer.append(message)
+        messages.append(message)
+        if traffic.random.int(0...150) == 0 { _ = try live.advance() }
+      }
+      let copy = directory.file("copy\(round)")
+      try FileManager.default.copyItem(atPath: path, toPath: copy)
+      #expect(try IndexReader(Capture(path: copy)).state() == .unclean)
+      let resumed = try content(copy)
+      expectCountsOf(messages, resumed)
+      #expect(try content(copy) == resumed, "reading twice is reading once")
+      try removeIndex(copy)
+      #expect(try content(copy) == resumed, "from the beginning")
+      let rebuilt = try Indexer.rebuild(Capture(path: copy), rule: .auto)
+      #expect(rebuilt.nextSequence == UInt64(messages.count))
+      #expect(try content(copy) == resumed, "rebuilt")
+    }
+    try writer.finish()
+  }
+
+  @Test func damageIsCountedTheSameLiveAndLater() throws {
+    var traffic = RandomTraffic(SplitMix64())
+    let messages = traffic.messages(400).map { message in
+      TestMessage(
+        endpoint: message.endpoint, time: message.time,
+        message.frames + [[UInt8](repeating: 1, count: 900)])
+    }
+    let capture = try Capture.recorded(
+      path, messages, manifest: .test(endpoints: 3), segmentSize: 64 << 10)
+    let files = try capture.segmentFiles()
+    try #require(files.count > 3)
+    try FileManager.default.removeItem(atPath: files[1].path)
+    var bytes = try Data(contentsOf: URL(filePath: files[0].path))
+    for _ in 0..<5 { bytes[traffic.random.int(4096...bytes.count - 100)] ^= 0x10 }
+    try bytes.write(to: URL(filePath: files[0].path))
+
+    let walk = CaptureWalk(capture)
+    let inMemory = try content(path)
+    let lost = walk.missing.reduce(0) { $0 + $1.count }
+    #expect(lost > 0)
+    #expect(inMemory.overview.lost == Int64(lost))
+    #expect(inMemory.overview.damagedBytes == Int64(walk.damages.reduce(0) { $0 + $1.range.count }))
+    #expect(inMemory.overview.messages == Int64(messages.count - lost))
+    let rebuilt = try Indexer.rebuild(capture, rule: .auto)
+    #expect(rebuilt.messagesLost == Int64(lost))
+    #expect(try content(path) == inMemory)
+  }
+
+  @Test func anotherRuleGivesOtherTopicsOfTheSameMessages() throws {
+    let messages = ["a/1", "a/2", "b/1", "c"].map { TestMessage($0, "payload") }
+    let capture = try Capture.recorded(path, messages)
+    _ = try Indexer.rebuild(capture, rule: .delimiter([0x2F]))
+    let reader = try IndexReader(capture)
+    #expect(reader.topicRule == .delimiter([0x2F]))
+    #expect(
+      try reader.topicRows().map { $0.topic.map { String(decoding: $0, as: UTF8.self) } }
+        == [nil, "a", "b"])
+    #expect(try reader.topicRows().map(\.messages) == [1, 2, 1])
+    _ = try Indexer.rebuild(capture, rule: .none)
+    #expect(try IndexReader(capture).topicRows().map(\.messages) == [4])
+  }
+
+  @Test func aCaptureThatIsBeingRecordedIsNotRebuilt() throws {
+    let writer = try CaptureWriter(creating: path, manifest: .test())
+    #expect(throws: StoreError.captureInUse(path: path)) {
+      _ = try Indexer.rebuild(Capture(path: path), rule: .auto)
+    }
+    try writer.finish()
+  }
+}
