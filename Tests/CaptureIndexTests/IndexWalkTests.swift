@@ -6,10 +6,10 @@ import Testing
 @testable import CaptureIndex
 
 @Suite struct IndexWalkTests {
-  private func blocks(_ capture: Capture, steps: () -> Int) -> [IndexWalk.Block] {
+  private func blocks(_ capture: Capture, steps: () -> Int) throws -> [IndexWalk.Block] {
     var walk = IndexWalk(capture, rule: .auto, verifying: .body)
     var blocks: [IndexWalk.Block] = []
-    while walk.advance(steps: steps()) == .more { blocks += walk.takeNews().blocks }
+    while try walk.advance(steps: steps()) == .more { blocks += walk.takeNews().blocks }
     blocks += walk.takeNews().blocks
     if let open = walk.openBlock { blocks.append(open) }
     return blocks
@@ -29,7 +29,7 @@ import Testing
     let capture = try Capture.recorded(
       directory.file("c"), messages, manifest: .test(endpoints: 3), segmentSize: 1 << 20)
 
-    let blocks = blocks(capture) { traffic.random.int(1...100) }
+    let blocks = try blocks(capture) { traffic.random.int(1...100) }
     var sequence: UInt64 = 0
     for block in blocks {
       #expect(block.firstSequence == sequence)
@@ -57,9 +57,9 @@ import Testing
     func ends(_ blocks: [IndexWalk.Block]) -> [[Int]] {
       blocks.map { [Int($0.segment), $0.offset, $0.endOffset, Int($0.tally.messages)] }
     }
-    let whole = ends(blocks(capture) { .max })
-    #expect(ends(blocks(capture) { 1 }) == whole)
-    #expect(ends(blocks(capture) { traffic.random.int(1...300) }) == whole)
+    let whole = ends(try blocks(capture) { .max })
+    #expect(ends(try blocks(capture) { 1 }) == whole)
+    #expect(ends(try blocks(capture) { traffic.random.int(1...300) }) == whole)
   }
 
   @Test func timesAtTheEndsOfTheirRangeDoNotTrap() async {
@@ -90,7 +90,7 @@ import Testing
     bytes.replaceSubrange(4096 + 32..<4096 + 40, with: [UInt8](repeating: 0xFF, count: 8))
     try bytes.write(to: URL(filePath: path))
     var walk = IndexWalk(capture, rule: .auto, verifying: .header)
-    #expect(walk.advance(steps: 100) == .final)
+    #expect(try walk.advance(steps: 100) == .final)
     #expect(walk.summaries.map(\.total.bytes) == [1])
     #expect(walk.topics.count == 0)
   }
