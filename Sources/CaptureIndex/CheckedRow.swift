@@ -15,6 +15,14 @@ extension Row {
     Int(try integer(column, in: 0...Int64(max)))
   }
 
+  /// A sum over many messages.
+  func total(_ column: String) throws -> Int64 { try integer(column, in: 0...1 << 60) }
+
+  /// Unix nanoseconds: whatever clocks said, sums and differences of two of them fit.
+  func time(_ column: String) throws -> Int64 {
+    try integer(column, in: -(1 << 61)...(1 << 62) + (1 << 61))
+  }
+
   func text(_ column: String) throws -> String {
     guard let value = String.fromDatabaseValue(try stored(column)) else {
       throw Self.damage(column)

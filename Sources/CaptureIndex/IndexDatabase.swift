@@ -10,6 +10,8 @@ struct IndexDatabase {
   static var writing: Configuration {
     var configuration = Configuration()
     configuration.foreignKeysEnabled = false
+    // Somebody who looks at the live index with a tool of their own may lock it for a while.
+    configuration.busyMode = .timeout(30)
     return configuration
   }
 
@@ -156,6 +158,24 @@ struct IndexDatabase {
   /// Where the walk that made this index stood when it stored last.
   func place() throws -> RecordPlace {
     try queue.read { try Self.place(Self.progress($0)) }
+  }
+
+  /// Whether the last block is there in the segments as indexed: after a power loss the index may
+  /// be ahead of them.
+  func isBacked(by capture: Capture) throws -> Bool {
+    let last = try queue.read { database in
+      try Row.fetchOne(database, sql: "SELECT * FROM block ORDER BY id DESC LIMIT 1")
+    }
+    guard let last else { return true }
+    let path = CapturePath.segment(capture.path, UInt64(try last.count("segment")))
+    guard let segment = try Segment(path: path),
+      var cursor = SegmentCursor(segment, at: try last.count("offset"), verifying: .header)
+    else { return false }
+    let end = try last.count("end_offset")
+    while cursor.offset < end {
+      guard case .record = cursor.next() else { return false }
+    }
+    return cursor.offset == end
   }
 
   private static func progress(_ database: Database) throws -> Row {

@@ -21,9 +21,10 @@ public final class IndexReader {
     let onDisk = IndexDatabase.open(CapturePath.index(capture.path), of: capture)
     let rule = onDisk?.topicRule() ?? TopicRule(capture.manifest.topicRule) ?? .auto
     topicRule = rule
-    let usable = try? onDisk.map {
-      try isBeingRecorded || Self.isComplete($0, capture)
-        ? $0 : Self.complete($0, capture, rule)
+    let usable = try? onDisk.flatMap { index -> IndexDatabase? in
+      if isBeingRecorded { return index }
+      guard try index.isBacked(by: capture) else { return nil }
+      return try Self.isComplete(index, capture) ? index : Self.complete(index, capture, rule)
     }
     database = try usable ?? Self.complete(nil, capture, rule)
   }
@@ -79,9 +80,9 @@ public final class IndexReader {
       return try rows.map {
         TopicRow(
           endpoint: try $0.text("endpoint"), topic: try $0.bytes("topic"),
-          codec: try $0.text("codec"), messages: try $0.integer("messages"),
-          bytes: try $0.integer("bytes"), first: try $0.integer("first_time_ns"),
-          last: try $0.integer("last_time_ns"))
+          codec: try $0.text("codec"), messages: try $0.total("messages"),
+          bytes: try $0.total("bytes"), first: try $0.time("first_time_ns"),
+          last: try $0.time("last_time_ns"))
       }
     }
   }
@@ -111,12 +112,12 @@ public final class IndexReader {
             coalesce((SELECT damaged_bytes FROM progress), 0) AS damaged
           FROM summary
           """)!
-      let messages = try row.integer("messages")
+      let messages = try row.total("messages")
       return Overview(
-        first: messages > 0 ? try row.integer("first") : nil,
-        last: messages > 0 ? try row.integer("last") : nil,
-        messages: messages, bytes: try row.integer("bytes"), topics: try row.count("topics"),
-        lost: try row.integer("lost"), damagedBytes: try row.integer("damaged"))
+        first: messages > 0 ? try row.time("first") : nil,
+        last: messages > 0 ? try row.time("last") : nil,
+        messages: messages, bytes: try row.total("bytes"), topics: try row.count("topics"),
+        lost: try row.total("lost"), damagedBytes: try row.total("damaged"))
     }
   }
 

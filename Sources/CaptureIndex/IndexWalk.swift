@@ -95,6 +95,15 @@ struct IndexWalk {
   private var states: [TopicState] = []
   /// By endpoint, then by topic id: 1 + the index of its state, 0 where there is none.
   private var stateIDs: [[Int32]] = []
+  /// The same for endpoints that a table each would cost too much for.
+  private var rareStateIDs: [EndpointTopic: Int] = [:]
+  private static let endpointsTabled = 64
+
+  private struct EndpointTopic: Hashable {
+    var endpoint: Int
+    var topic: TopicTable.ID
+  }
+
   private var summaryIDs: [SummaryKey: Int] = [:]
 
   private struct SummaryKey: Hashable {
@@ -169,6 +178,13 @@ struct IndexWalk {
   }
 
   private mutating func stateID(endpoint: Int, topic: TopicTable.ID) -> Int {
+    guard endpoint < Self.endpointsTabled else {
+      let key = EndpointTopic(endpoint: endpoint, topic: topic)
+      if let known = rareStateIDs[key] { return known }
+      states.append(TopicState())
+      rareStateIDs[key] = states.count - 1
+      return states.count - 1
+    }
     while stateIDs.count <= endpoint { stateIDs.append([]) }
     if stateIDs[endpoint].count <= topic {
       let missing = max(topic + 1, stateIDs[endpoint].count * 2) - stateIDs[endpoint].count

@@ -29,6 +29,14 @@ public struct Capture: Sendable {
     public var size: Int
   }
 
+  /// One segment; nil where there is none of that number.
+  func segmentFile(_ number: UInt64) throws(StoreError) -> SegmentFile? {
+    let path = CapturePath.segment(self.path, number)
+    return try FileSystem.metadata(path).map {
+      SegmentFile(number: number, path: path, size: $0.size)
+    }
+  }
+
   /// The segments by number, those included that are reserved and not in use yet.
   public func segmentFiles() throws(StoreError) -> [SegmentFile] {
     let directory = CapturePath.segments(path)

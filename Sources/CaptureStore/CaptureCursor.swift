@@ -134,7 +134,7 @@ public struct CaptureCursor {
   /// Enters the next segment in use; nil when the caller should look again.
   private mutating func enterSegment() throws(StoreError) -> Step? {
     let number = nextNumber
-    for file in try capture.segmentFiles() where file.number >= number {
+    for file in try segmentFiles(from: number) {
       nextNumber = file.number + 1
       filesTried += 1
       fileTriedSize = file.size
@@ -154,6 +154,16 @@ public struct CaptureCursor {
     }
     nextNumber = number
     return isWriterGone ? .caughtUp(isFinal: true) : try caughtUpUnlessWriterIsGone()
+  }
+
+  /// The segment of this number, or those behind it where it is missing: listing a directory for
+  /// each of many segments would take forever.
+  private func segmentFiles(from number: UInt64) throws(StoreError) -> [Capture.SegmentFile] {
+    if let file = try capture.segmentFile(number), !isWriterGone { return [file] }
+    if let file = try capture.segmentFile(number), (try? Segment(path: file.path)) != nil {
+      return [file]
+    }
+    return try capture.segmentFiles().filter { $0.number >= number }
   }
 
   /// Throws when a segment is not the one that its place says.

@@ -151,6 +151,8 @@ extension DecodingError {
       "\"\(key.stringValue)\" is missing"
     case .typeMismatch(_, let context), .valueNotFound(_, let context):
       "\"\(context.codingPath.map(\.stringValue).joined(separator: "."))\" has the wrong type"
+    case .dataCorrupted(let context) where !context.codingPath.isEmpty:
+      context.debugDescription
     default:
       "it is not JSON"
     }

@@ -114,7 +114,8 @@ import Synchronization
   func firstHeader(from start: Int) -> Int? {
     guard let file = try? FileSystem.open(path, O_RDONLY) else { return nil }
     defer { FileSystem.close(file) }
-    var chunk = [UInt8](repeating: 0, count: min(1 << 20, size))
+    // Small at first: most damage is short, and a hostile file has many places of it.
+    var chunk = [UInt8](repeating: 0, count: 4096)
     var offset = start
     while size - offset >= RecordLayout.headerSize {
       let count = (try? FileSystem.read(file, path, at: offset, into: &chunk)) ?? 0
@@ -127,6 +128,7 @@ import Synchronization
       }
       if let found { return offset + found }
       offset += aligned(last + 1, to: RecordLayout.alignment)
+      if chunk.count < 1 << 20 { chunk = [UInt8](repeating: 0, count: chunk.count * 2) }
     }
     return nil
   }

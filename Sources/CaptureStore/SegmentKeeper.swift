@@ -192,7 +192,7 @@ private struct PageReadAhead {
     }
   }
 
-  /// Follows the writer's rate: up at once, down by half a step, so that a burst finds its pages.
+  /// Follows the writer's rate: up at once, down by a tenth a step, so that a burst finds its pages.
   private mutating func measure(_ end: Int, isNew: Bool) {
     let now = CaptureClock.monotonicNanoseconds()
     let seconds = max(Double(now - lastTime) / 1e9, 1e-4)

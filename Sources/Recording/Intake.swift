@@ -13,7 +13,7 @@ import ZeroMQ
   /// The longest sleep: how soon a limit in time is noticed.
   private static let pollMilliseconds = 100
   /// How long the drain at the end goes on when messages do not stop arriving.
-  private static let drainNanosecondsMax: Int64 = 5_000_000_000
+  private static let drainNanosecondsMax: Int64 = 30_000_000_000
 
   let counters: RecordingCounters
   private(set) var reason = RecordingSummary.Reason.stopped
@@ -36,8 +36,19 @@ import ZeroMQ
     poller.add(fileDescriptor: stop.fileDescriptor)
   }
 
+  /// Asks for the topics of the plan. From here on messages arrive.
+  func subscribe() throws(ZeroMQError) { try sendSubscriptions(marker: 1) }
+
+  /// On an XSUB, a byte of 1 or 0 and the prefix. Source: `zmq_socket(3)`, ZMQ_XSUB.
+  private func sendSubscriptions(marker: UInt8) throws(ZeroMQError) {
+    for (socket, endpoint) in zip(sockets, plan.endpoints) {
+      for prefix in endpoint.subscriptions { try socket.send([[marker] + prefix.bytes]) }
+    }
+  }
+
   /// Records until a stop is requested, a limit is reached, or the store cannot go on.
   func run() throws(ZeroMQError) {
+    defer { counters.end() }
     var message = Message()
     let deadline = plan.durationNanosecondsMax.map { counters.started + $0 }
     while !stop.isRequested {
@@ -61,8 +72,9 @@ import ZeroMQ
     try poller.wait(milliseconds: milliseconds)
   }
 
-  /// Records what libzmq holds already; given up after a while when it never ends.
+  /// Stops what comes in, then records what libzmq holds; given up when that never ends.
   private func drain(_ message: inout Message) throws(ZeroMQError) {
+    try sendSubscriptions(marker: 0)
     let end = CaptureClock.monotonicNanoseconds() + Self.drainNanosecondsMax
     while try takeBurst(&message) > 0 {
       if isLimitReached { return }
@@ -126,6 +138,7 @@ final class RecordingCounters: Sendable {
   let refused = Atomic<UInt64>(0)
   private let messages = Atomic<UInt64>(0)
   private let bytes = Atomic<UInt64>(0)
+  private let ended = Atomic<Int64>(0)
   private let byEndpoint: [Count]
 
   private final class Count: Sendable {
@@ -143,9 +156,14 @@ final class RecordingCounters: Sendable {
     self.bytes.store(bytes, ordering: .relaxed)
   }
 
+  /// Recording is over: sealing and indexing do not count as its time.
+  func end() { ended.store(CaptureClock.monotonicNanoseconds(), ordering: .relaxed) }
+
   func status(indexed: UInt64) -> RecordingStatus {
-    RecordingStatus(
-      elapsedNanoseconds: CaptureClock.monotonicNanoseconds() - started,
+    let ended = ended.load(ordering: .relaxed)
+    let now = ended > 0 ? ended : CaptureClock.monotonicNanoseconds()
+    return RecordingStatus(
+      elapsedNanoseconds: now - started,
       messages: messages.load(ordering: .relaxed),
       bytes: bytes.load(ordering: .relaxed),
       messagesRefused: refused.load(ordering: .relaxed),

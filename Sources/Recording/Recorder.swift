@@ -42,9 +42,7 @@ public final class Recorder: Sendable {
       creating: plan.capture, manifest: manifest, segmentSize: plan.segmentSize)
     let capture = try Capture(path: plan.capture)
     let intake = Intake(plan, sockets: sockets, writer: writer, stop: stop)
-    for (socket, endpoint) in zip(sockets, plan.endpoints) {
-      for prefix in endpoint.subscriptions { try socket.subscribe(prefix.bytes) }
-    }
+    try intake.subscribe()
     let ended = Guarded<Result<Void, ZeroMQError>?>(nil)
     self.ended = ended
     self.intake = intake
@@ -90,7 +88,9 @@ public final class Recorder: Sendable {
   private static func openSocket(
     _ endpoint: RecordedEndpoint, _ plan: RecordingPlan, _ context: Context
   ) throws(ZeroMQError) -> Socket {
-    let socket = try Socket(.sub, in: context)
+    // An XSUB is a SUB that hands out what it holds also after unsubscribing: so a recording can
+    // stop what comes in, and store what is here.
+    let socket = try Socket(.xsub, in: context)
     try socket.set(.receiveHighWaterMark, plan.receiveHighWaterMark)
     try socket.set(.lingerMilliseconds, 0)
     if endpoint.isBound {

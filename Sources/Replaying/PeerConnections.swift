@@ -17,26 +17,42 @@ import ZeroMQ
 
   init(_ socket: Socket) throws(ZeroMQError) {
     monitor = try Monitor(
-      socket, [.accepted, .connected, .handshakeSucceeded, .disconnected, .closed])
+      socket, [.accepted, .connected, .handshakeSucceeded, .handshakeFailed, .disconnected, .closed])
   }
 
-  /// Reads what happened since the last call. Source: `zmq_socket_monitor(3)`.
-  func update() throws(ZeroMQError) {
+  /// Handshakes that failed and whose connection has not ended yet: it was never counted.
+  private var failed = 0
+
+  /// Reads what happened since the last call. Returns the connections that ended.
+  ///
+  /// Source: `zmq_socket_monitor(3)`.
+  func update() throws(ZeroMQError) -> [CInt] {
+    var ended: [CInt] = []
     while let event = try monitor.next() {
+      let descriptor = CInt(truncatingIfNeeded: event.value)
       switch event.kind {
-      case .accepted, .connected: connected.insert(CInt(truncatingIfNeeded: event.value))
-      case .handshakeSucceeded: count += 1
-      case .disconnected:
-        count = max(0, count - 1)
-        connected.remove(CInt(truncatingIfNeeded: event.value))
-      default: connected.remove(CInt(truncatingIfNeeded: event.value))
+      case .accepted, .connected:
+        connected.insert(descriptor)
+      case .handshakeSucceeded:
+        count += 1
+      case .disconnected, .closed:
+        guard connected.remove(descriptor) != nil else { continue }
+        ended.append(descriptor)
+        if failed > 0 {
+          failed -= 1
+        } else {
+          count = max(0, count - 1)
+        }
+      default:
+        failed += 1
       }
     }
+    return ended
   }
 
   /// Takes a hold of every connection, to be made before the socket closes. Source: `dup(2)`.
   func hold() throws(ZeroMQError) -> [HeldConnection] {
-    try update()
+    _ = try update()
     return connected.map { dup($0) }.filter { $0 >= 0 }.map { HeldConnection($0) }
   }
 }

@@ -92,8 +92,12 @@ public struct ReplaySummary: Sendable {
   public var messagesLost: Int64 = 0
   /// A stop was requested before the end.
   public var isStopped = false
+  /// It was asked to go on until it is stopped.
+  public var isEndless = false
   /// Peers did not take everything within the linger.
   public var isCutShort = false
+  /// How long the end could wait: shorter when it was stopped.
+  public var lingerNanoseconds: Int64 = 0
   /// Endpoints of PUB sockets that nobody subscribed to: what went out there reached no one.
   public var endpointsWithoutPeer: [String] = []
 
@@ -103,7 +107,7 @@ public struct ReplaySummary: Sendable {
     return Double(timelineNanoseconds) / Double(durationNanoseconds)
   }
 
-  public var isComplete: Bool { damages == 0 && messagesLost == 0 && !isCutShort && !isStopped }
+  public var isComplete: Bool { damages == 0 && messagesLost == 0 && !isCutShort && (!isStopped || isEndless) }
 }
 
 /// Why a replay could not start or go on.

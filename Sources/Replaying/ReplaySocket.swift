@@ -16,6 +16,7 @@ import ZeroMQ
   private let connections: PeerConnections
   /// PUB: subscriptions by connection.
   private var subscriptions: [Int: Int] = [:]
+  private var subscription = Message(reservingFrames: 1)
 
   init(
     _ target: ReplayPlan.Target, _ plan: ReplayPlan, in context: Context
@@ -49,7 +50,7 @@ import ZeroMQ
       try readSubscriptions()
       return subscriptions.count
     case .push:
-      try connections.update()
+      _ = try connections.update()
       return connections.count
     }
   }
@@ -57,18 +58,23 @@ import ZeroMQ
   /// Each frame that an XPUB receives is a byte, 1 or 0, and the prefix. A peer may subscribe to
   /// many prefixes, so peers are told apart by their connection.
   func readSubscriptions() throws(ZeroMQError) {
-    try connections.update()
+    let ended = try connections.update()
     guard kind == .pub else { return }
-    var message = Message(reservingFrames: 1)
-    while try socket.receive(into: &message, waiting: false) {
-      let frames = unsafe message.frames
-      guard let first = unsafe frames[0].first, first <= 1 else { continue }
-      // Transports without descriptors (inproc) cannot tell peers apart: one peer each.
-      let peer = message.connection ?? -1 - subscriptions.count
-      let count = subscriptions[peer, default: 0] + (first == 1 ? 1 : -1)
+    while try socket.receive(into: &subscription, waiting: false) {
+      guard let isNew = Self.isNew(subscription) else { continue }
+      // What libzmq itself takes back for a peer that is gone comes without a connection.
+      guard let peer = subscription.connection else { continue }
+      let count = subscriptions[peer, default: 0] + (isNew ? 1 : -1)
       subscriptions[peer] = count > 0 ? count : nil
-      hadPeer = true
+      hadPeer = hadPeer || isNew
     }
+    for descriptor in ended { subscriptions[Int(descriptor)] = nil }
+  }
+
+  /// Whether a message of an XPUB is a subscription or the end of one; nil for anything else.
+  private static func isNew(_ message: borrowing Message) -> Bool? {
+    let first = unsafe message.frames[0].first
+    return first.flatMap { $0 <= 1 ? $0 == 1 : nil }
   }
 
   /// Sends a recorded message, its frames in place. False when there is no room, at once or after

@@ -60,7 +60,7 @@ final class ReplayTimeline: Sendable {
     }
   }
 
-  /// The next batch; nil at the end. Takes back the one before, to use its memory again.
+  /// The next batch; nil at the end. Waits for it.
   func nextBatch() -> Batch? {
     state.wait { state -> Batch?? in
       if !state.ready.isEmpty { return .some(state.ready.removeFirst()) }

@@ -18,6 +18,7 @@ public final class Replayer: @unchecked Sendable {
 
   /// Whoever stops a replay wants it to end.
   private static let stoppedLinger: Int64 = 1_000_000_000
+  private static let lingerMargin: Int64 = 20_000_000
 
   // Owned by whoever calls `run`, and ended in this order: sockets, context, mappings.
   private var sockets: [ReplaySocket] = []
@@ -87,7 +88,8 @@ public final class Replayer: @unchecked Sendable {
     var summary = try played.get()
     if let failure { throw ReplayError.unreadable(reason: failure) }
     counters.setPhase(.draining)
-    let linger = min(plan.lingerNanoseconds, summary.isStopped ? Self.stoppedLinger : .max)
+    let linger = min(plan.lingerNanoseconds, stop.isRequested ? Self.stoppedLinger : .max)
+    summary.lingerNanoseconds = linger
     summary.isCutShort = end(lingerNanoseconds: linger)
     return summary
   }
@@ -112,6 +114,7 @@ public final class Replayer: @unchecked Sendable {
   /// The sending loop.
   private func play(_ timeline: ReplayTimeline) throws -> ReplaySummary {
     var summary = ReplaySummary()
+    summary.isEndless = plan.loops == nil
     // The first batch is in memory before the clock starts.
     var batch = timeline.nextBatch()
     var pacer = Pacer(plan.pace)
@@ -161,19 +164,21 @@ public final class Replayer: @unchecked Sendable {
   @discardableResult
   private func end(lingerNanoseconds: Int64 = 0) -> Bool {
     guard context != nil else { return false }
-    let deadline = CaptureClock.monotonicNanoseconds() + lingerNanoseconds
+    // libzmq does not say what it dropped, only how long it took: its own timer runs a little
+    // longer than ours, so whoever ends before our deadline dropped nothing.
+    let deadline = CaptureClock.monotonicNanoseconds() + lingerNanoseconds + Self.lingerMargin
+    let linger = Int((lingerNanoseconds + 2 * Self.lingerMargin) / 1_000_000)
     var held: [HeldConnection] = []
-    for socket in sockets {
-      held += socket.prepareEnd(lingerMilliseconds: Int(lingerNanoseconds / 1_000_000))
-    }
+    for socket in sockets { held += socket.prepareEnd(lingerMilliseconds: linger) }
     sockets = []
     context = nil
-    var isCutShort = lingerNanoseconds > 0 && CaptureClock.monotonicNanoseconds() >= deadline
+    var isCutShort = CaptureClock.monotonicNanoseconds() >= deadline
     while !isCutShort {
       held.removeAll { $0.isDelivered }
       if held.isEmpty { break }
+      let now = CaptureClock.monotonicNanoseconds()
+      isCutShort = now >= deadline
       usleep(1_000)
-      isCutShort = CaptureClock.monotonicNanoseconds() >= deadline
     }
     return isCutShort
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Synchronization
 import ZeroMQ
 
 /// The command `zcap`: parses, runs one subcommand, maps how it ended to an exit code.
@@ -26,6 +27,11 @@ struct Zcap: ParsableCommand {
     do {
       var command = try parseAsRoot(RawArguments.strings())
       try command.run()
+      let failure = DataOutput.failure.load(ordering: .relaxed)
+      if failure != 0 {
+        Console.complain("standard output: \(String(cString: strerror(failure)))")
+        throw ExitCode.failure
+      }
     } catch {
       finish(with: error)
     }

@@ -11,7 +11,9 @@ enum Store {
 
   /// A path as it is; a bare name as one in the store.
   static func path(forNew name: String) -> String {
-    name.contains("/") ? name : "\(directory)/\(name)"
+    var name = name
+    while name.count > 1 && name.hasSuffix("/") { name.removeLast() }
+    return name.contains("/") ? name : "\(directory)/\(name)"
   }
 
   /// The same for a capture that should exist: a bare name may be in the present folder, too.

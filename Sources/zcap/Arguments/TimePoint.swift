@@ -35,7 +35,10 @@ enum TimePoint: ExpressibleByArgument {
       seconds = String(text[..<point] + text[end...])
     }
     guard let date = try? Date(seconds, strategy: .iso8601) else { return nil }
-    return Int64(date.timeIntervalSince1970) * 1_000_000_000 + nanoseconds
+    // Nanoseconds since 1970 reach to the year 2262.
+    let (whole, isTooLate) = Int64(date.timeIntervalSince1970)
+      .multipliedReportingOverflow(by: 1_000_000_000)
+    return isTooLate ? nil : whole.addingReportingOverflow(nanoseconds).partialValue
   }
 
   /// Unix nanoseconds, for a capture that holds what the overview says.

@@ -51,7 +51,8 @@ struct ListCommand: ParsableCommand {
 
   func run() throws {
     guard let capture else {
-      try StoreListing(directory: Store.directory).write(isJSON: json)
+      let isComplete = try StoreListing(directory: Store.directory).write(isJSON: json)
+      if !isComplete { throw ExitCode.incomplete }
       return
     }
     let index = try IndexReader(Capture(path: Store.path(forExisting: capture)))
@@ -64,7 +65,8 @@ struct ListCommand: ParsableCommand {
     selection.endpoints = endpoints
     selection.codecs = codecs
     guard messages else {
-      try TopicListing(index, selection).write(isJSON: json)
+      let isComplete = try TopicListing(index, selection).write(isJSON: json)
+      if !isComplete { throw ExitCode.incomplete }
       return
     }
     let damages = try MessageListing(index, selection, limit: limit).write(isJSON: json)

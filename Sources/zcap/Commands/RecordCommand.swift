@@ -94,6 +94,7 @@ struct RecordCommand: ParsableCommand {
         "--segment-size \(segmentSize.bytes): from \(Units.binary(range.lowerBound)) to "
           + Units.binary(range.upperBound))
     }
+    if output == "" { throw ValidationError("-o: the name of the capture is empty") }
     if count == 0 { throw ValidationError("--count 0: there would be nothing to record") }
   }
 

@@ -11,10 +11,15 @@ enum Console {
     && ProcessInfo.processInfo.environment["TERM"] != "dumb"
 
   /// An error: `zcap: ...`.
-  static func complain(_ text: String) { write("\(clear)zcap: \(text)\n") }
+  static func complain(_ text: String) { write("\(clear)zcap: \(printable(text))\n") }
 
   /// Something worth knowing.
-  static func say(_ text: String) { write("\(clear)\(text)\n") }
+  static func say(_ text: String) { write("\(clear)\(printable(text))\n") }
+
+  /// Names and addresses may come from a capture: nothing in them commands the terminal.
+  private static func printable(_ text: String) -> String {
+    Table.printable(Array(text.utf8), limit: .max)
+  }
 
   /// Replaces the status line, on a terminal only.
   static func showStatus(_ text: String) {

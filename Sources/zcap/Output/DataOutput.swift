@@ -1,11 +1,14 @@
 import Glibc
+import Synchronization
 
 /// Standard output, for data: buffered, since a million small writes take seconds.
 struct DataOutput: ~Copyable {
   private static let bufferSize = 64 << 10
   private var buffer: [UInt8] = []
-  /// Whoever read the output has gone, as in `zcap ls | head`.
+  /// Nothing more can be written: whoever read it has gone, as in `zcap ls | head`, or `failure`.
   private(set) var isClosed = false
+  /// The errno of a write that lost data, 0 while there is none; main looks at it at the end.
+  static let failure = Atomic<CInt>(0)
 
   init() { buffer.reserveCapacity(Self.bufferSize) }
 
@@ -24,7 +27,11 @@ struct DataOutput: ~Copyable {
       }
       if result >= 0 {
         written += result
+      } else if errno == EAGAIN {
+        var item = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+        poll(&item, 1, -1)
       } else if errno != EINTR {
+        if errno != EPIPE { Self.failure.store(errno, ordering: .relaxed) }
         isClosed = true
       }
     }

@@ -62,11 +62,11 @@ struct ReplayReport: Sendable {
     for endpoint in summary.endpointsWithoutPeer {
       Console.say("nobody subscribed at \(endpoint); --wait-subscribers 1 waits for somebody")
     }
-    if summary.isStopped { Console.complain("stopped before the end") }
+    if summary.isStopped && !summary.isEndless { Console.complain("stopped before the end") }
     if summary.isCutShort {
       Console.complain(
         "peers did not take everything within --linger "
-          + "\(Units.duration(plan.lingerNanoseconds)); the last messages may be missing there")
+          + "\(Units.duration(summary.lingerNanoseconds)); the last messages may be missing there")
     }
     if summary.messagesLost > 0 {
       Console.complain("\(capture): \(Units.count(summary.messagesLost)) messages are lost in it")

@@ -12,12 +12,14 @@ struct StoreListing {
     var state: IndexReader.State
   }
 
-  func write(isJSON: Bool) throws {
+  /// Returns whether every capture could be read.
+  func write(isJSON: Bool) throws -> Bool {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
       if access(directory, F_OK) == 0 { throw UnusableStore(path: directory) }
       Console.say("\(directory): no store here yet; 'zcap record' makes it")
-      return
+      return true
     }
+    var isComplete = true
     var entries: [Entry] = []
     for name in names.sorted() {
       let path = "\(directory)/\(name)"
@@ -28,6 +30,7 @@ struct StoreListing {
           Entry(capture: index.capture, overview: try index.overview(), state: try index.state()))
       } catch {
         Console.complain("\(error)")
+        isComplete = false
       }
     }
     entries.sort { $0.capture.manifest.created < $1.capture.manifest.created }
@@ -35,6 +38,7 @@ struct StoreListing {
     for line in isJSON ? entries.map(json) : table(entries) { output.writeLine(line) }
     output.flush()
     if entries.isEmpty { Console.say("\(directory): no captures") }
+    return isComplete
   }
 
   private func json(_ entry: Entry) -> String {

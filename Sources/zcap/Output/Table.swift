@@ -9,7 +9,7 @@ struct Table {
 
   mutating func add(_ row: [String]) {
     precondition(row.count == columns.count, "a cell for each column")
-    rows.append(row)
+    rows.append(row.map { Self.printable(Array($0.utf8), limit: .max) })
   }
 
   /// The lines, titles first (bold where colour is wanted).

@@ -11,16 +11,17 @@ struct TopicListing {
     self.selection = selection
   }
 
-  func write(isJSON: Bool) throws {
+  /// Returns whether everything that was recorded is there.
+  func write(isJSON: Bool) throws -> Bool {
     let rows = try index.topicRows().filter { selection.matches($0) }
     var output = DataOutput()
     for line in isJSON ? rows.map(json) : table(rows) { output.writeLine(line) }
     output.flush()
-    try sayState(rows)
+    return try sayState(rows)
   }
 
   /// What a row cannot say, for people.
-  private func sayState(_ rows: [IndexReader.TopicRow]) throws {
+  private func sayState(_ rows: [IndexReader.TopicRow]) throws -> Bool {
     switch try index.state() {
     case .recording: Console.say("\(index.capture.path) is being recorded")
     case .unclean:
@@ -29,12 +30,14 @@ struct TopicListing {
     case .sealed: break
     }
     let overview = try index.overview()
-    if overview.lost > 0 || overview.damagedBytes > 0 {
+    let isComplete = overview.lost == 0 && overview.damagedBytes == 0
+    if !isComplete {
       Console.complain(
         "\(index.capture.path): \(Units.count(overview.lost)) messages are lost, "
           + "\(Units.bytes(overview.damagedBytes)) hold no valid record")
     }
     if rows.isEmpty { Console.say("\(index.capture.path): no messages") }
+    return isComplete
   }
 
   private func rate(_ row: IndexReader.TopicRow) -> Double? {

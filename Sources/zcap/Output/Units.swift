@@ -38,6 +38,7 @@ enum Units {
   /// A number with a fixed count of decimals.
   static func fixed(_ value: Double, _ decimals: Int) -> String {
     let factor = pow(10, Double(decimals))
+    guard value.magnitude * factor < 9e18 else { return "\(value)" }
     let scaled = Int64((value.magnitude * factor).rounded())
     let sign = value < 0 && scaled != 0 ? "-" : ""
     if decimals == 0 { return "\(sign)\(scaled)" }
