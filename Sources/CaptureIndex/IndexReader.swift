@@ -31,7 +31,7 @@ public final class IndexReader {
 
   private static func isComplete(_ index: IndexDatabase, _ capture: Capture) throws -> Bool {
     let place = try index.place()
-    var cursor = CaptureCursor(capture, at: place, verifying: .header)
+    var cursor = try CaptureCursor(capture, at: place, verifying: .header)
     if case .caughtUp = cursor.next() { return true }
     return false
   }
@@ -43,7 +43,7 @@ public final class IndexReader {
     var walk = IndexWalk(capture, rule: rule, verifying: .body)
     if let index {
       try index.queue.backup(to: completed.queue)
-      walk.resume(try index.past(verifying: .body))
+      try walk.resume(try index.past(verifying: .body))
     }
     while try walk.advance(steps: 100_000) == .more { try completed.store(&walk) }
     try completed.store(&walk)

@@ -301,9 +301,9 @@ struct IndexWalk {
   }
 
   /// Takes up a walk where its index left off. Only before the first step.
-  mutating func resume(_ past: Past) {
+  mutating func resume(_ past: Past) throws(StoreError) {
     precondition(summaries.isEmpty, "a walk resumes before its first step")
-    cursor = CaptureCursor(
+    cursor = try CaptureCursor(
       cursor.capture, at: past.place, verifying: past.verification)
     for name in past.topics { _ = unsafe topics.id(of: name.span.bytes) }
     for codec in past.codecs { _ = codecID(codec) }

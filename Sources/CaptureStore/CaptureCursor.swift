@@ -46,21 +46,23 @@ public struct CaptureCursor {
     nextSequence = 0
   }
 
-  /// Starts at a record whose place is known, for instance from the index.
-  ///
-  /// A place that cannot be is not entered: the first steps tell what is wrong with its segment.
+  /// Starts at a record whose place is known, for instance from the index. Throws where none can
+  /// be: what says so tells of another capture, or of one that was longer.
   public init(
     _ capture: Capture, at place: RecordPlace, verifying: SegmentCursor.Verification
-  ) {
+  ) throws(StoreError) {
     self.capture = capture
     verification = verifying
     nextSequence = place.sequence
     nextNumber = place.segment
-    guard place.segment <= FormatLimits.countMax,
-      let segment = try? Segment(path: CapturePath.segment(capture.path, place.segment)),
-      (try? check(segment, number: place.segment)) != nil,
-      let cursor = SegmentCursor(segment, at: place.offset, verifying: verifying)
-    else { return }
+    let path = CapturePath.segment(capture.path, place.segment)
+    guard try FileSystem.metadata(path) != nil, let segment = try Segment(path: path) else {
+      return
+    }
+    try check(segment, number: place.segment)
+    guard let cursor = SegmentCursor(segment, at: place.offset, verifying: verifying) else {
+      throw .damagedSegment(path: path, reason: "no record can start at \(place.offset)")
+    }
     self.segment = segment
     self.cursor = cursor
     nextNumber += 1

@@ -22,7 +22,8 @@ public enum CapturePath {
     guard name.hasSuffix(segmentSuffix) else { return nil }
     let digits = name.dropLast(segmentSuffix.count)
     // What `segmentName` does not write is a file of somebody else.
-    guard let number = UInt64(digits), number <= FormatLimits.countMax, segmentName(number) == name else {
+    guard let number = UInt64(digits), number <= FormatLimits.countMax, segmentName(number) == name
+    else {
       return nil
     }
     return number

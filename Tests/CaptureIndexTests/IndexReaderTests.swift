@@ -111,6 +111,29 @@ import Threads
     #expect(found.damages > 0, "what the index knows and is not there is told")
   }
 
+  @Test func anIndexOfATruncatedSegmentIsForgotten() throws {
+    let writer = try CaptureWriter(
+      creating: directory.file("live"), manifest: .test(endpoints: 3))
+    let indexer = try Indexer(
+      creating: Capture(path: writer.path), rule: .auto, verifying: .header)
+    for message in messages { try writer.append(message) }
+    #expect(try indexer.advance() == .caughtUp)
+    let copy = try Capture(path: try copy(writer.path))
+    // Into the middle of the messages, far before the place that the index says.
+    #expect(truncate(CapturePath.segment(copy.path, 0), 100_000) == 0)
+    let walk = CaptureWalk(copy)
+    let reader = try IndexReader(copy)
+    #expect(walk.order.count > 50 && walk.order.count < 250)
+    #expect(try reader.overview().messages == Int64(walk.order.count))
+    #expect(try IndexContent.messages(reader).map(\.record.sequence) == walk.order)
+    try writer.finish()
+  }
+
+  private func copy(_ path: String) throws -> String {
+    try FileManager.default.copyItem(atPath: path, toPath: directory.file("copy"))
+    return directory.file("copy")
+  }
+
   @Test func aDamagedSegmentDoesNotKeepTheOthersFromBeingListed() throws {
     let files = try capture.segmentFiles()
     for victim in [files[0], files[files.count - 1]] {
