@@ -13,6 +13,8 @@ public final class IndexReader {
   /// The rule that the index was made with.
   public let topicRule: TopicRule
   let database: IndexDatabase
+  /// Messages that an index knew behind the end of the segments.
+  let lostAtEnd: Int64
 
   public init(_ capture: Capture) throws {
     self.capture = capture
@@ -27,6 +29,10 @@ public final class IndexReader {
       return try Self.isComplete(index, capture) ? index : Self.complete(index, capture, rule)
     }
     database = try usable ?? Self.complete(nil, capture, rule)
+    // What the index on disk counted and the segments do not have any more is told.
+    let known = (try? onDisk?.place().sequence) ?? 0
+    let found = try database.place().sequence
+    lostAtEnd = known > found ? Int64(known - found) : 0
   }
 
   private static func isComplete(_ index: IndexDatabase, _ capture: Capture) throws -> Bool {
@@ -117,7 +123,7 @@ public final class IndexReader {
         first: messages > 0 ? try row.time("first") : nil,
         last: messages > 0 ? try row.time("last") : nil,
         messages: messages, bytes: try row.total("bytes"), topics: try row.count("topics"),
-        lost: try row.total("lost"), damagedBytes: try row.total("damaged"))
+        lost: try row.total("lost") + lostAtEnd, damagedBytes: try row.total("damaged"))
     }
   }
 

@@ -167,7 +167,8 @@ extension IndexReader {
           selection.from ?? .min, selection.until ?? .max, selection.from ?? .min,
           selection.until ?? .max,
         ])
-      return try row?.integer("lost") ?? 0
+      let lost = try row?.total("lost") ?? 0
+      return lost + (selection.until == nil ? lostAtEnd : 0)
     }
   }
 

@@ -107,7 +107,9 @@ public struct ReplaySummary: Sendable {
     return Double(timelineNanoseconds) / Double(durationNanoseconds)
   }
 
-  public var isComplete: Bool { damages == 0 && messagesLost == 0 && !isCutShort && (!isStopped || isEndless) }
+  public var isComplete: Bool {
+    damages == 0 && messagesLost == 0 && !isCutShort && (!isStopped || isEndless)
+  }
 }
 
 /// Why a replay could not start or go on.

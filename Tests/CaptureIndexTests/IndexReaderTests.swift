@@ -108,7 +108,11 @@ import Threads
       count += 1
     }
     #expect(count > 0 && count < 300)
-    #expect(found.damages > 0, "what the index knows and is not there is told")
+    #expect(found.damages == 0)
+    let overview = try reader.overview()
+    #expect(overview.messages == Int64(count))
+    #expect(overview.lost == 300 - Int64(count), "what the index knows and is not there is told")
+    #expect(try reader.messagesLost(in: Selection()) == overview.lost)
   }
 
   @Test func anIndexOfATruncatedSegmentIsForgotten() throws {

@@ -94,7 +94,7 @@ import Testing
     let capture = try Capture.recorded(directory.file("c"), messages)
     var cursor = CaptureCursor(capture, verifying: .body)
     for taken in 0..<300 {
-      var other = CaptureCursor(capture, at: cursor.place, verifying: .body)
+      var other = try CaptureCursor(capture, at: cursor.place, verifying: .body)
       guard case .record(let record) = cursor.next(), case .record(let same) = other.next() else {
         Issue.record("no record \(taken)")
         return
