@@ -40,7 +40,8 @@ let package = Package(
       name: "Recording", dependencies: ["Threads", "ZeroMQ", "CaptureStore", "CaptureIndex"],
       swiftSettings: memory),
     .target(
-      name: "Replaying", dependencies: ["CLinux", "Threads", "ZeroMQ", "CaptureStore", "CaptureIndex"],
+      name: "Replaying",
+      dependencies: ["CLinux", "Threads", "ZeroMQ", "CaptureStore", "CaptureIndex"],
       swiftSettings: memory),
     .executableTarget(
       name: "zcap",

@@ -70,7 +70,7 @@ extension Capture {
     for file in try segmentFiles() {
       do throws(StoreError) {
         _ = try Segment(path: file.path)
-      } catch where error.isRefusal {
+      } catch  where error.isRefusal {
         throw error
       } catch {
         continue

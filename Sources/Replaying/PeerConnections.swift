@@ -17,7 +17,8 @@ import ZeroMQ
 
   init(_ socket: Socket) throws(ZeroMQError) {
     monitor = try Monitor(
-      socket, [.accepted, .connected, .handshakeSucceeded, .handshakeFailed, .disconnected, .closed])
+      socket,
+      [.accepted, .connected, .handshakeSucceeded, .handshakeFailed, .disconnected, .closed])
   }
 
   /// Handshakes that failed and whose connection has not ended yet: it was never counted.
