@@ -106,12 +106,12 @@ import ZeroMQ
     #expect(summary.endpointsWithoutPeer == [endpoint])
   }
 
-  /// Over tcp: at the end of an ipc connection a libzmq that is not reading just then, because it
-  /// is at its high-water mark, gives up what the kernel holds for it.
-  @Test func aSlowSubscriberHoldsTheReplayUpAndLosesNothing() throws {
+  @Test(arguments: ["ipc", "tcp"])
+  func aSlowSubscriberHoldsTheReplayUpAndLosesNothing(transport: String) throws {
     let messages = numbered(3_000, size: 4_000)
     var plan = plan()
-    plan.routing = .single(ReplayPlan.Target(address: "tcp://127.0.0.1:*", isBound: true))
+    let address = transport == "ipc" ? endpoint : "tcp://127.0.0.1:*"
+    plan.routing = .single(ReplayPlan.Target(address: address, isBound: true))
     plan.sendHighWaterMark = 10
     let replayer = try Replayer(capture(messages), plan, stop: stop)
     let subscriber = SubscriberThread(
