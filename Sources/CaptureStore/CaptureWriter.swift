@@ -16,7 +16,7 @@ public final class CaptureWriter {
   /// The longest that `append` waited for a segment, in nanoseconds.
   public private(set) var rollNanosecondsMax: Int64 = 0
 
-  private let lock: CaptureLock
+  private var lock: CaptureLock?
   private let keeper: SegmentKeeper
   private var segment: SegmentWriter
 
@@ -83,6 +83,9 @@ public final class CaptureWriter {
   public func finish() throws(StoreError) {
     try keeper.finish(nextSequence: messageCount)
   }
+
+  /// Gives the lock back: from here on nobody records the capture. After `finish`.
+  public func unlock() { lock = nil }
 
   private func roll(frames: Span<UnsafeRawBufferPointer>) throws(StoreError) {
     let first = SegmentLayout.headerSize

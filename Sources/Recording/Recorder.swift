@@ -19,7 +19,7 @@ public final class Recorder: Sendable {
 
   /// The writer belongs to the recording thread until that has ended.
   private final class SendableWriter: @unchecked Sendable {
-    var writer: CaptureWriter?
+    let writer: CaptureWriter
     init(_ writer: CaptureWriter) { self.writer = writer }
   }
 
@@ -70,14 +70,14 @@ public final class Recorder: Sendable {
     thread.join()
     let result = ended.withLock { $0 }
     var failure = intake.failure
-    let writer = writer.writer!
+    let writer = writer.writer
     do throws(StoreError) {
       try writer.finish()
     } catch {
       failure = failure ?? error
     }
     let indexFailure = follower.finish()
-    self.writer.writer = nil
+    writer.unlock()
     try result?.get()
     return RecordingSummary(
       status: status, reason: failure == nil ? intake.reason : .failure,

@@ -1,0 +1,230 @@
+import CaptureIndex
+import CaptureStore
+import Foundation
+import TestSupport
+import Testing
+import Threads
+import ZeroMQ
+
+@testable import Replaying
+
+/// Whole replays over ipc: what was recorded is what subscribers receive.
+@Suite(.timeLimit(.minutes(1))) struct ReplayerTests {
+  private let directory: TemporaryDirectory
+  private let stop = StopToken()
+  private var endpoint: String { directory.endpoint("r") }
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  private func capture(_ messages: [TestMessage], endpoints: Int = 1) throws -> IndexReader {
+    try IndexReader(
+      Capture.recorded(
+        directory.file("c"), messages, manifest: .test(endpoints: endpoints),
+        segmentSize: 256 << 10))
+  }
+
+  private func target(_ name: String) -> ReplayPlan.Target {
+    ReplayPlan.Target(address: directory.endpoint(name), isBound: true)
+  }
+
+  /// At full speed, for one peer that is waited for.
+  private func plan(kind: ReplayPlan.SocketKind = .pub) -> ReplayPlan {
+    var plan = ReplayPlan(routing: .single(target("r")))
+    plan.kind = kind
+    plan.pace = .max
+    plan.peersAwaited = 1
+    plan.waitNanosecondsMax = 20_000_000_000
+    return plan
+  }
+
+  private func numbered(_ count: Int, size: Int = 0, endpoints: Int = 1) -> [TestMessage] {
+    (0..<count).map { number in
+      TestMessage(
+        endpoint: UInt16(number % endpoints), time: Int64(number) * 1_000,
+        [Array("t".utf8), Array("\(number)".utf8), [UInt8](repeating: 7, count: size)])
+    }
+  }
+
+  /// Runs a replay on a thread of its own, stops it when a condition holds, and gives its summary.
+  private func run(
+    _ replayer: Replayer, stoppingWhen condition: () throws -> Bool
+  ) throws -> ReplaySummary {
+    let outcome = Guarded<ReplaySummary?>(nil)
+    let thread = WorkerThread(name: "replay") {
+      let summary = try? replayer.run()
+      outcome.withLock { $0 = summary }
+    }
+    try waitFor("the time to stop", condition)
+    stop.request()
+    thread.join()
+    return try #require(outcome.withLock { $0 })
+  }
+
+  @Test func subscribersReceiveWhatWasRecorded() throws {
+    var random = SplitMix64()
+    var messages: [TestMessage] = []
+    for number in 0..<300 {
+      let frameCount = random.int(1...(number % 100 == 0 ? 200 : 4))
+      let sizeMax = number % 30 == 0 ? 1 << 20 : 10_000
+      let frames = (0..<frameCount).map { _ in random.bytes(random.size(max: sizeMax)) }
+      messages.append(TestMessage(time: Int64(number) * 1_000, frames))
+    }
+    let subscribers = (0..<2).map { _ in SubscriberThread(.sub, endpoint, count: 300) }
+    var plan = plan()
+    plan.peersAwaited = 2
+    let summary = try Replayer(capture(messages), plan, stop: stop).run()
+    #expect(summary.messages == 300 && summary.isComplete)
+    #expect(summary.bytes == UInt64(messages.reduce(0) { $0 + $1.bytes }))
+    #expect(summary.timelineNanoseconds == 299_000 && summary.endpointsWithoutPeer.isEmpty)
+    for subscriber in subscribers {
+      let isAll = subscriber.messages() == messages.map(\.frames)
+      #expect(isAll)
+    }
+  }
+
+  @Test func loopsFollowOneAnother() throws {
+    let messages = numbered(100)
+    var plan = plan()
+    plan.loops = 3
+    plan.pace = .rate(1)
+    let subscriber = SubscriberThread(.sub, endpoint, count: 300)
+    let summary = try Replayer(capture(messages), plan, stop: stop).run()
+    #expect(summary.messages == 300 && summary.isComplete)
+    #expect(summary.timelineNanoseconds == 3 * 99_000)
+    #expect(summary.durationNanoseconds >= 3 * 99_000)
+    #expect(subscriber.messages() == (0..<3).flatMap { _ in messages.map(\.frames) })
+  }
+
+  @Test(arguments: [1.0, 4.0]) func theRecordedPaceIsKeptAndDivided(rate: Double) throws {
+    var plan = plan()
+    plan.peersAwaited = 0
+    plan.pace = .rate(rate)
+    let index = try capture((0..<20).map { TestMessage(time: $0 * 5_000_000, "t", "x") })
+    let summary = try Replayer(index, plan, stop: stop).run()
+    #expect(Double(summary.durationNanoseconds) >= 95_000_000 / rate)
+    #expect(summary.timelineNanoseconds == 95_000_000)
+    #expect(summary.endpointsWithoutPeer == [endpoint])
+  }
+
+  @Test(arguments: ["ipc", "tcp"])
+  func aSlowSubscriberHoldsTheReplayUpAndLosesNothing(transport: String) throws {
+    let messages = numbered(3_000, size: 4_000)
+    var plan = plan()
+    let address = transport == "ipc" ? endpoint : "tcp://127.0.0.1:*"
+    plan.routing = .single(ReplayPlan.Target(address: address, isBound: true))
+    plan.sendHighWaterMark = 10
+    let replayer = try Replayer(capture(messages), plan, stop: stop)
+    let subscriber = SubscriberThread(
+      .sub, replayer.endpoints[0], count: 3_000, highWaterMark: 10, pauseMicroseconds: 100)
+    let summary = try replayer.run()
+    #expect(summary.messages == 3_000 && summary.isComplete)
+    #expect(summary.heldNanoseconds > 0)
+    let received = subscriber.messages()
+    #expect(received.count == 3_000)
+    let wrong = zip(received, messages).map { $0 == $1.frames }.firstIndex(of: false)
+    #expect(wrong == nil)
+  }
+
+  @Test func aSubscriberThatDoesNotReadDoesNotHoldUpAStop() throws {
+    var plan = plan()
+    plan.sendHighWaterMark = 10
+    plan.loops = nil
+    let socket = try Socket(.sub, in: Context())
+    try socket.set(.receiveHighWaterMark, 10)
+    try socket.set(.lingerMilliseconds, 0)
+    try socket.subscribe("")
+    try socket.connect(endpoint)
+    let replayer = try Replayer(capture(numbered(1_000, size: 4_000)), plan, stop: stop)
+    var last: UInt64 = 0
+    let summary = try run(replayer) {
+      defer { last = replayer.status.messages }
+      return last > 0 && replayer.status.messages == last
+    }
+    #expect(summary.isStopped && summary.isCutShort && !summary.isComplete)
+    #expect(try socket.lastEndpoint == endpoint)
+  }
+
+  @Test func endlessLoopsEndWithAStop() throws {
+    let messages = numbered(50)
+    var plan = plan()
+    plan.loops = nil
+    let subscriber = SubscriberThread(
+      .sub, endpoint, count: .max, quietMilliseconds: 2_000)
+    let replayer = try Replayer(capture(messages), plan, stop: stop)
+    let summary = try run(replayer) { subscriber.count > 500 }
+    #expect(summary.isStopped && summary.messages > 500)
+    let received = subscriber.messages()
+    #expect(received.count > 500 && received.count <= Int(summary.messages))
+    let isInOrder = received.enumerated().allSatisfy { $1 == messages[$0 % 50].frames }
+    #expect(isInOrder)
+  }
+
+  @Test func pullersShareWhatIsPushed() throws {
+    let messages = numbered(1_000)
+    var plan = plan(kind: .push)
+    plan.peersAwaited = 2
+    let pullers = (0..<2).map { _ in SubscriberThread(.pull, endpoint, count: 500) }
+    let summary = try Replayer(capture(messages), plan, stop: stop).run()
+    #expect(summary.isComplete && summary.messages == 1_000)
+    let received = pullers.map { $0.messages() }
+    #expect(received.map(\.count) == [500, 500])
+    #expect(Set(received.joined()) == Set(messages.map(\.frames)))
+  }
+
+  @Test func endpointsGoWhereTheyAreMapped() throws {
+    let messages = numbered(300, endpoints: 3)
+    var plan = plan()
+    plan.routing = .byEndpoint([("ipc://2", target("two")), ("ipc://0", target("zero"))])
+    let subscribers = ["two", "zero"].map {
+      SubscriberThread(.sub, directory.endpoint($0), count: 100)
+    }
+    let summary = try Replayer(capture(messages, endpoints: 3), plan, stop: stop).run()
+    #expect(summary.messages == 200 && summary.isComplete)
+    for (subscriber, endpoint) in zip(subscribers, [2, 0]) {
+      #expect(subscriber.messages() == messages.filter { $0.endpoint == endpoint }.map(\.frames))
+    }
+  }
+
+  @Test func onlyTheSelectionIsSent() throws {
+    let messages = (0..<200).map {
+      TestMessage(time: Int64($0), $0 % 4 == 0 ? "a/x" : "b", "\($0)")
+    }
+    var plan = plan()
+    plan.selection.topicPrefixes = [Array("a/".utf8)]
+    let subscriber = SubscriberThread(.sub, endpoint, count: 50)
+    let summary = try Replayer(capture(messages), plan, stop: stop).run()
+    #expect(summary.messages == 50)
+    #expect(subscriber.messages() == messages.filter { $0.frames[0].count == 3 }.map(\.frames))
+  }
+
+  @Test func damagedMessagesAreCountedAndTheRestIsSent() throws {
+    let messages = numbered(100)
+    let index = try capture(messages)
+    let path = CapturePath.segment(index.capture.path, 0)
+    var bytes = try Data(contentsOf: URL(filePath: path))
+    bytes[4096 + 32 + 24] ^= 1
+    try bytes.write(to: URL(filePath: path))
+    let subscriber = SubscriberThread(.sub, endpoint, count: 99)
+    let summary = try Replayer(index, plan(), stop: stop).run()
+    #expect(summary.messages == 99 && summary.damages == 1 && !summary.isComplete)
+    #expect(subscriber.messages() == messages.dropFirst().map(\.frames))
+  }
+
+  @Test func whatCannotBePlayedIsTold() throws {
+    let index = try capture(numbered(10))
+    func reason(_ plan: ReplayPlan) -> String {
+      let error = #expect(throws: ReplayError.self) {
+        _ = try Replayer(index, plan, stop: stop).run()
+      }
+      return error?.description ?? ""
+    }
+    var plan = plan()
+    plan.peersAwaited = 2
+    plan.waitNanosecondsMax = 20_000_000
+    #expect(reason(plan).hasPrefix("only 0 of 2 subscribers came within"))
+    plan.selection.topicPrefixes = [[1]]
+    #expect(reason(plan).contains("no message matches the selection"))
+    plan.routing = .byEndpoint([("ipc://9", target("r"))])
+    #expect(reason(plan).hasPrefix("ipc://9: not an endpoint of the capture"))
+  }
+}

@@ -1,0 +1,116 @@
+import CaptureIndex
+import Foundation
+import TestSupport
+import Testing
+
+@testable import CaptureStore
+@testable import Replaying
+
+@Suite struct TimelineClockTests {
+  private struct Recording {
+    var clock: ClockPair
+    var times: [Int64]
+
+    init(unix: Int64, monotonic: Int64, boot: UInt128 = 1, _ times: [Int64]) {
+      clock = ClockPair(
+        unixNanoseconds: unix, monotonicNanoseconds: monotonic, bootID: boot)
+      self.times = times
+    }
+  }
+
+  /// The messages of a capture with a segment for each recording, by clocks of its own.
+  private func messages(_ recordings: [Recording]) throws -> [RecordedMessage] {
+    let directory = try TemporaryDirectory()
+    let capture = try Capture.recorded(directory.file("c"), [])
+    try FileManager.default.removeItem(atPath: CapturePath.segment(capture.path, 0))
+    var sequence: UInt64 = 0
+    for (number, recording) in recordings.enumerated() {
+      let writer = try SegmentWriter(
+        directory: CapturePath.segments(capture.path), number: UInt64(number), size: 65_536)
+      writer.start(captureID: capture.manifest.captureID, firstSequence: sequence)
+      for time in recording.times {
+        let description = SegmentWriter.Description(
+          kind: .data, sequence: sequence, monotonicNanoseconds: time)
+        let isAppended = withFrames([[1]]) { writer.append(description, frames: $0) }
+        try #require(isAppended)
+        sequence += 1
+      }
+      var header = try #require(writer.header)
+      header.clock = recording.clock
+      header.write(to: UnsafeMutableRawBufferPointer(rebasing: writer.mapping.buffer[..<4096]))
+      try writer.seal(nextSequence: sequence)
+    }
+    let reader = try IndexReader(capture)
+    var found = try reader.messages(Selection(), pool: SegmentPool(capture))
+    var messages: [RecordedMessage] = []
+    while let message = found.next() { messages.append(message) }
+    return messages
+  }
+
+  private func positions(_ recordings: [Recording], loops: Int = 1) throws -> [Int64] {
+    let messages = try messages(recordings)
+    var clock = TimelineClock()
+    return (0..<loops).flatMap { _ in
+      clock.beginLoop()
+      return messages.map { clock.position(of: $0) }
+    }
+  }
+
+  @Test func theFirstMessageIsAtZeroAndGapsAreKept() throws {
+    let recording = Recording(unix: 9_000, monotonic: 50, [100, 130, 130, 1_000])
+    #expect(try positions([recording]) == [0, 30, 30, 900])
+  }
+
+  @Test func withinABootTheMonotonicClockCounts() throws {
+    // The wall clock was set back by an hour between the segments.
+    let hour: Int64 = 3_600_000_000_000
+    let recordings = [
+      Recording(unix: 2 * hour, monotonic: 0, [0, 10]),
+      Recording(unix: hour, monotonic: 20, [20, 35]),
+    ]
+    #expect(try positions(recordings) == [0, 10, 20, 35])
+  }
+
+  @Test func fromBootToBootTheWallClockBridgesTheGap() throws {
+    let recordings = [
+      Recording(unix: 1_000_000, monotonic: 500_000, boot: 1, [500_000, 500_100]),
+      Recording(unix: 1_005_000, monotonic: 70, boot: 2, [70, 90]),
+      Recording(unix: 1_009_000, monotonic: 600_000, boot: 3, [600_000]),
+    ]
+    #expect(try positions(recordings) == [0, 100, 5_000, 5_020, 9_000])
+  }
+
+  @Test func aWallClockThatWentBackBetweenBootsIsNoGap() throws {
+    let recordings = [
+      Recording(unix: 1_000_000, monotonic: 0, boot: 1, [0, 100]),
+      Recording(unix: 900_000, monotonic: 7, boot: 2, [7, 27]),
+    ]
+    #expect(try positions(recordings) == [0, 100, 100, 120])
+  }
+
+  @Test func timesThatRunBackwardsDoNotTurnTheTimelineBack() throws {
+    let recording = Recording(unix: 1_000, monotonic: 0, [100, 200, 150, 210])
+    #expect(try positions([recording]) == [0, 100, 100, 110])
+  }
+
+  @Test func aLoopBeginsWhereTheOneBeforeEnded() throws {
+    let recordings = [
+      Recording(unix: 1_000_000, monotonic: 0, boot: 1, [10, 30]),
+      Recording(unix: 1_000_050, monotonic: 7, boot: 2, [7, 12]),
+    ]
+    let one: [Int64] = [0, 20, 40, 45]
+    #expect(
+      try positions(recordings, loops: 3) == one + one.map { $0 + 45 } + one.map { $0 + 90 })
+  }
+
+  @Test func timesAtTheEndsOfTheirRangeDoNotTrap() throws {
+    let limit: Int64 = 1 << 60
+    let recordings = [
+      Recording(unix: 1 << 62, monotonic: 0, boot: 1, [0, limit, 1, limit]),
+      Recording(unix: 0, monotonic: limit, boot: 2, [limit, 0, limit]),
+      Recording(unix: 1 << 62, monotonic: limit, boot: 3, [0, limit]),
+    ]
+    let positions = try positions(recordings, loops: 20)
+    #expect(positions == positions.sorted() && positions.count == 9 * 20)
+  }
+}
