@@ -8,13 +8,18 @@ public final class CaptureWriter {
   public let path: String
   public private(set) var manifest: Manifest
   /// Messages appended so far; the sequence of the next one.
-  public private(set) var messageCount: UInt64 = 0
+  public var messageCount: UInt64 { messagesAppended }
   /// Bytes of their frames.
-  public private(set) var frameBytes: UInt64 = 0
+  public var frameBytes: UInt64 { bytesAppended }
   /// Segments begun.
   public private(set) var segmentCount = 1
   /// The longest that `append` waited for a segment, in nanoseconds.
   public private(set) var rollNanosecondsMax: Int64 = 0
+
+  // Stored apart from their public readers: exclusive access to a public stored property is
+  // checked at run time, twice a message.
+  private var messagesAppended: UInt64 = 0
+  private var bytesAppended: UInt64 = 0
 
   private var lock: CaptureLock?
   private let keeper: SegmentKeeper
@@ -74,8 +79,8 @@ public final class CaptureWriter {
       let isAppended = unsafe segment.append(record, frames: frames)
       precondition(isAppended, "a new segment has room for the message it was made for")
     }
-    messageCount += 1
-    for index in unsafe frames.indices { unsafe frameBytes += UInt64(frames[index].count) }
+    messagesAppended += 1
+    for index in unsafe frames.indices { unsafe bytesAppended += UInt64(frames[index].count) }
   }
 
   /// Seals the capture. Nothing may be appended afterwards. Throws what kept a segment from being
