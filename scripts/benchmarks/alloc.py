@@ -1,5 +1,5 @@
-"""Heap allocations per message, in the steady state, on the threads that every message goes through:
-the recorder's, and the one that a replay sends from.
+"""Heap allocations per message, in the steady state, on the threads that every message goes
+through: the recorder's, and the one that a replay sends from.
 
 zcap runs with malloc and its kin replaced by functions that count by thread (count_allocations.c).
 Each measurement is a pair of runs that differ by a known number of messages; the difference of

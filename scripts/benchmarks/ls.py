@@ -40,7 +40,8 @@ def main():
             stores[messages] = rig.folder / f"store-{messages}"
             rig.record(stores[messages] / "capture", messages, PAYLOAD, TOPICS)
             print(f"recorded {messages} messages", flush=True)
-        listings = [("capture", ["ls", "capture", "--json"], TOPICS), ("store", ["ls", "--json"], 1)]
+        listings = [
+            ("capture", ["ls", "capture", "--json"], TOPICS), ("store", ["ls", "--json"], 1)]
         for name, command, lines in listings:
             times = {messages: [] for messages in sizes}
             for _ in range(1 + RUNS):
@@ -58,7 +59,8 @@ def main():
                 "runs_ms": {str(n): [round(1000 * t, 2) for t in times[n][1:]] for n in sizes}})
     is_within = all(result["ratio"] <= LIMIT for result in results)
     if arguments.save:
-        save("ls", {"limit_ratio": LIMIT, "topics": TOPICS, "is_within": is_within, "results": results})
+        save("ls", {
+            "limit_ratio": LIMIT, "topics": TOPICS, "is_within": is_within, "results": results})
     sys.exit(0 if is_within else 1)
 
 

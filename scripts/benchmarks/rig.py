@@ -38,7 +38,8 @@ class Rig:
     def __enter__(self):
         compile = ["cc", "-O2", "-Wall", "-Wextra"]
         for name in ["publisher", "subscriber"]:
-            subprocess.run([*compile, "-o", self.folder / name, HERE / f"{name}.c", "-lzmq"], check=True)
+            source = HERE / f"{name}.c"
+            subprocess.run([*compile, "-o", self.folder / name, source, "-lzmq"], check=True)
         subprocess.run(
             [*compile, "-shared", "-fPIC", "-o", self.folder / "count_allocations.so",
              HERE / "count_allocations.c"], check=True)

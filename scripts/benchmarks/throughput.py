@@ -45,7 +45,9 @@ def rate(line):
 def main():
     arguments = options(__doc__)
     results = []
-    print(f"{'payload':>8}{'messages':>10}{'null/s':>11}{'record/s':>11}{'ratio':>7}{'replay/s':>11}{'ratio':>7}")
+    print(
+        f"{'payload':>8}{'messages':>10}{'null/s':>11}{'record/s':>11}{'ratio':>7}"
+        f"{'replay/s':>11}{'ratio':>7}")
     with Rig(room=4 << 30, in_memory=False) as rig:
         capture = rig.folder / "store" / "capture"
         for size, total in BYTES.items():
@@ -66,7 +68,8 @@ def main():
                 "payload_bytes": size, "messages": messages,
                 "record_ratio": round(ratios["record"], 3),
                 "replay_ratio": round(ratios["replay"], 3),
-                "messages_per_second": {job: [round(each) for each in rates[job]] for job in rates}})
+                "messages_per_second": {
+                    job: [round(each) for each in rates[job]] for job in rates}})
     if arguments.save:
         save("throughput", {"results": results})
 
