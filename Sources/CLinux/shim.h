@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 int fallocate(int file, int mode, off_t offset, off_t length);
@@ -25,4 +26,10 @@ int ioctl(int file, unsigned long request, ...);
 static inline int undelivered_bytes(int file) {
   int count = 0;
   return ioctl(file, 0x5411 /* SIOCOUTQ */, &count) == 0 ? count : -1;
+}
+
+// The magic number of the file system that a path is on; -1 and errno when it cannot be told.
+static inline long file_system_type(const char *path) {
+  struct statfs status;
+  return statfs(path, &status) == 0 ? (long)(unsigned int)status.f_type : -1;
 }

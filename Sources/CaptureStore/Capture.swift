@@ -2,13 +2,17 @@
 public struct Capture: Sendable {
   public let path: String
   public let manifest: Manifest
+  package let files: FileSystem
 
   /// Throws `noSuchCapture`, `notACapture`, `damagedManifest`, `newerFormat`.
-  public init(path: String) throws(StoreError) {
+  public init(path: String) throws(StoreError) { try self.init(path: path, files: .system) }
+
+  package init(path: String, files: FileSystem) throws(StoreError) {
     var path = path
     while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
     self.path = path
-    manifest = try Manifest.load(capture: path)
+    self.files = files
+    manifest = try Manifest.load(capture: path, files: files)
   }
 
   /// The last part of the path: how `zcap ls` calls it.
@@ -18,7 +22,7 @@ public struct Capture: Sendable {
 
   /// Whether a recorder is writing to it now.
   public var isBeingRecorded: Bool {
-    get throws(StoreError) { try CaptureLock.isHeld(path) }
+    get throws(StoreError) { try CaptureLock.isHeld(path, files) }
   }
 
   /// A segment's place, before it is opened.
@@ -29,10 +33,15 @@ public struct Capture: Sendable {
     public var size: Int
   }
 
+  /// Maps a segment by its path; nil when it is reserved and not in use.
+  package func openSegment(_ path: String) throws(StoreError) -> Segment? {
+    try Segment(path: path, files: files)
+  }
+
   /// One segment; nil where there is none of that number.
   func segmentFile(_ number: UInt64) throws(StoreError) -> SegmentFile? {
     let path = CapturePath.segment(self.path, number)
-    return try FileSystem.metadata(path).map {
+    return try files.metadata(path).map {
       SegmentFile(number: number, path: path, size: $0.size)
     }
   }
@@ -40,36 +49,36 @@ public struct Capture: Sendable {
   /// The segments by number, those included that are reserved and not in use yet.
   public func segmentFiles() throws(StoreError) -> [SegmentFile] {
     let directory = CapturePath.segments(path)
-    guard try FileSystem.metadata(directory)?.isDirectory == true else { return [] }
-    var files: [SegmentFile] = []
-    for name in try FileSystem.names(in: directory) {
+    guard try files.metadata(directory)?.isDirectory == true else { return [] }
+    var found: [SegmentFile] = []
+    for name in try files.names(in: directory) {
       guard let number = CapturePath.segmentNumber(name) else { continue }
       let file = "\(directory)/\(name)"
-      guard let metadata = try FileSystem.metadata(file) else { continue }
-      files.append(SegmentFile(number: number, path: file, size: metadata.size))
+      guard let metadata = try files.metadata(file) else { continue }
+      found.append(SegmentFile(number: number, path: file, size: metadata.size))
     }
-    return files.sorted { $0.number < $1.number }
+    return found.sorted { $0.number < $1.number }
   }
 }
 
 extension Capture {
   /// Free bytes on the file system of a path. Source: `statvfs(3)`.
   public static func freeBytes(at path: String) throws(StoreError) -> Int {
-    try FileSystem.freeBytes(path)
+    try FileSystem.system.space(path).free
   }
 
   /// Changes the topic rule in the manifest; the recorded frames stay as they are.
   public func replace(topicRule: String) throws(StoreError) {
     var manifest = manifest
     manifest.topicRule = topicRule
-    try manifest.save(capture: path)
+    try manifest.save(capture: path, files: files)
   }
 
   /// Throws `newerFormat` or `unknownFeatures` when a segment is of a version we cannot read.
   public func checkVersions() throws(StoreError) {
     for file in try segmentFiles() {
       do throws(StoreError) {
-        _ = try Segment(path: file.path)
+        _ = try openSegment(file.path)
       } catch  where error.isRefusal {
         throw error
       } catch {

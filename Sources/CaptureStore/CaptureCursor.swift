@@ -37,6 +37,10 @@ public struct CaptureCursor {
   private var fileTriedSize = 0
   /// A record that was read and stands behind a gap which is told first.
   private var pending: RecordHeader?
+  /// What the headers of damaged records let expect: told as missing before anything else.
+  private var promisedSequence: UInt64 = 0
+  /// The next segment is in use: what is not in this one now will not come.
+  private var isSuperseded = false
 
   /// Starts at the beginning of the capture.
   public init(_ capture: Capture, verifying: SegmentCursor.Verification) {
@@ -56,7 +60,9 @@ public struct CaptureCursor {
     nextSequence = place.sequence
     nextNumber = place.segment
     let path = CapturePath.segment(capture.path, place.segment)
-    guard try FileSystem.metadata(path) != nil, let segment = try Segment(path: path) else {
+    guard try capture.files.metadata(path) != nil,
+      let segment = try capture.openSegment(path)
+    else {
       return
     }
     try check(segment, number: place.segment)
@@ -76,7 +82,11 @@ public struct CaptureCursor {
       sequence: nextSequence)
   }
 
+  /// Whether the last step was damage of which the next one says what it held: no place to pause.
+  public var isMidway: Bool { promisedSequence > nextSequence }
+
   public mutating func next() -> Step {
+    if isMidway { return missing(upTo: promisedSequence) }
     if let record = pending {
       pending = nil
       return accept(record)
@@ -107,30 +117,51 @@ public struct CaptureCursor {
       pending = record
       return missing(upTo: record.sequence)
     case .damage(let damage):
-      return .damage(damage)
+      return tell(damage)
     case .end(isSealed: true):
       let end = cursor!.footerNextSequence ?? nextSequence
       cursor = nil
       return end > nextSequence ? missing(upTo: end) : nil
     case .end(isSealed: false):
-      guard isWriterGone else { return try caughtUpUnlessWriterIsGone() }
-      if let damage = damageBeforeFooter() { return damage }
-      cursor = nil
-      return nil
+      if isWriterGone {
+        if let damage = damageBehindEnd() { return tell(damage) }
+        cursor = nil
+        return nil
+      }
+      if isSuperseded {
+        if try caughtUpUnlessWriterIsGone() != nil { cursor = nil }
+        return nil
+      }
+      isSuperseded = try isNextSegmentInUse()
+      return isSuperseded ? nil : try caughtUpUnlessWriterIsGone()
     }
   }
 
-  /// A length of 0 in front of a footer is damage and not the end, once nobody is writing.
-  private mutating func damageBeforeFooter() -> Step? {
+  private mutating func tell(_ damage: Damage) -> Step {
+    if let sequence = damage.sequence { promisedSequence = sequence + 1 }
+    return .damage(damage)
+  }
+
+  /// A length of 0 in front of records is damage and not the end, once nobody is writing.
+  private mutating func damageBehindEnd() -> Damage? {
     // Opened anew: while it was being written its size was another one.
-    guard let here = cursor, let whole = try? Segment(path: here.segment.path), whole.isSealed,
-      here.offset < whole.size - SegmentFooter.recordSize,
+    guard let here = cursor, let whole = try? capture.openSegment(here.segment.path),
       var behind = SegmentCursor(whole, at: here.offset, verifying: verification)
     else { return nil }
+    let damage = behind.passOverGap()
     segment = whole
-    let damage = behind.resynchronize()
     cursor = behind
-    return .damage(damage)
+    return damage
+  }
+
+  /// A writer begins a segment after its last word in the one before.
+  private func isNextSegmentInUse() throws(StoreError) -> Bool {
+    guard let file = try capture.segmentFile(nextNumber) else { return false }
+    do throws(StoreError) {
+      return try capture.openSegment(file.path) != nil
+    } catch {
+      return false
+    }
   }
 
   /// Enters the next segment in use; nil when the caller should look again.
@@ -140,7 +171,7 @@ public struct CaptureCursor {
       nextNumber = file.number + 1
       filesTried += 1
       fileTriedSize = file.size
-      guard let opened = try Segment(path: file.path) else {
+      guard let opened = try capture.openSegment(file.path) else {
         if isWriterGone { continue }
         nextNumber = number
         return try caughtUpUnlessWriterIsGone()
@@ -151,6 +182,7 @@ public struct CaptureCursor {
       }
       segment = opened
       cursor = SegmentCursor(opened, verifying: verification)
+      isSuperseded = false
       return opened.header.firstSequence > nextSequence
         ? missing(upTo: opened.header.firstSequence) : nil
     }
@@ -162,7 +194,7 @@ public struct CaptureCursor {
   /// each of many segments would take forever.
   private func segmentFiles(from number: UInt64) throws(StoreError) -> [Capture.SegmentFile] {
     if let file = try capture.segmentFile(number), !isWriterGone { return [file] }
-    if let file = try capture.segmentFile(number), (try? Segment(path: file.path)) != nil {
+    if let file = try capture.segmentFile(number), (try? capture.openSegment(file.path)) != nil {
       return [file]
     }
     return try capture.segmentFiles().filter { $0.number >= number }

@@ -4,26 +4,28 @@ import Glibc
 ///
 /// The kernel drops it with the process, so a killed recorder leaves nothing to clean up.
 final class CaptureLock: Sendable {
+  private let files: FileSystem
   private let directory: FileSystem.File
 
   /// Takes the lock; throws `captureInUse` when another writer has it.
-  init(_ path: String) throws(StoreError) {
-    directory = try FileSystem.open(path, O_RDONLY | O_DIRECTORY)
+  init(_ path: String, _ files: FileSystem) throws(StoreError) {
+    self.files = files
+    directory = try files.open(path, O_RDONLY | O_DIRECTORY)
     // A reader that looks whether somebody writes holds a shared lock for some microseconds.
     for _ in 0..<20 {
-      if try FileSystem.lock(directory, path) { return }
+      if try files.lock(directory, path) { return }
       usleep(5_000)
     }
-    FileSystem.close(directory)
+    files.close(directory)
     throw .captureInUse(path: path)
   }
 
-  deinit { FileSystem.close(directory) }
+  deinit { files.close(directory) }
 
   /// Whether a writer holds the lock now.
-  static func isHeld(_ path: String) throws(StoreError) -> Bool {
-    let directory = try FileSystem.open(path, O_RDONLY | O_DIRECTORY)
-    defer { FileSystem.close(directory) }
-    return try !FileSystem.lock(directory, path, shared: true)
+  static func isHeld(_ path: String, _ files: FileSystem) throws(StoreError) -> Bool {
+    let directory = try files.open(path, O_RDONLY | O_DIRECTORY)
+    defer { files.close(directory) }
+    return try !files.lock(directory, path, shared: true)
   }
 }

@@ -1,14 +1,19 @@
 import Glibc
+import Synchronization
 
-/// Writes a new capture: the directory, its manifest, and one segment after the other.
+/// Writes a capture: the directory, its manifest, and one segment after the other.
 ///
 /// For one thread. `append` copies a message once, into the mapped segment, and publishes it; all
-/// else is the keeper's work. A message that `append` returned from survives the process.
+/// else is the keeper's work. A message that `append` returned from survives the process; one
+/// before the last checkpoint survives the machine.
 public final class CaptureWriter {
   public let path: String
   public private(set) var manifest: Manifest
-  /// Messages appended so far; the sequence of the next one.
-  public var messageCount: UInt64 { messagesAppended }
+  /// The sequence of the next message: the messages of the capture, those of earlier recordings
+  /// and those that were lost included.
+  public var nextSequence: UInt64 { sequence }
+  /// Messages appended so far.
+  public var messageCount: UInt64 { sequence - firstSequence }
   /// Bytes of their frames.
   public var frameBytes: UInt64 { bytesAppended }
   /// Segments begun.
@@ -18,12 +23,23 @@ public final class CaptureWriter {
 
   // Stored apart from their public readers: exclusive access to a public stored property is
   // checked at run time, twice a message.
-  private var messagesAppended: UInt64 = 0
+  private var sequence: UInt64
+  private let firstSequence: UInt64
   private var bytesAppended: UInt64 = 0
 
   private var lock: CaptureLock?
+  package let files: FileSystem
+  private let segmentSize: Int
+  private let sync: SyncPolicy
   private let keeper: SegmentKeeper
   private var segment: SegmentWriter
+
+  // What was told of the keeper's news.
+  private var newsSeen = 0
+  private var checkpointed: RecordPlace?
+  private var isSyncFailureTold = false
+  private var isLastSegmentTold = false
+  private var synchronizedEnd = 0
 
   /// 256 MiB: rolling is rare, and a spare of that size is no burden.
   public static let segmentSizeDefault = 256 << 20
@@ -33,32 +49,52 @@ public final class CaptureWriter {
   /// Creates a capture at a path where nothing is yet, with its first segment ready.
   ///
   /// On an error nothing is left behind. Throws `captureExists`, `captureInUse`, `segmentSize`,
-  /// `system`.
-  public init(
+  /// `freeSpace`, `system`.
+  public convenience init(
     creating path: String, manifest: Manifest,
-    segmentSize: Int = CaptureWriter.segmentSizeDefault
+    segmentSize: Int = CaptureWriter.segmentSizeDefault, sync: SyncPolicy = .standard,
+    freeSpaceMin: FreeSpaceMin = .none
+  ) throws(StoreError) {
+    try self.init(
+      creating: path, manifest: manifest, segmentSize: segmentSize, sync: sync,
+      freeSpaceMin: freeSpaceMin, schedule: .threads, files: .system)
+  }
+
+  package init(
+    creating path: String, manifest: Manifest, segmentSize: Int, sync: SyncPolicy,
+    freeSpaceMin: FreeSpaceMin = .none, schedule: KeeperSchedule, files: FileSystem
   ) throws(StoreError) {
     guard Self.segmentSizes.contains(segmentSize) else {
       throw .segmentSize(bytes: segmentSize, allowed: Self.segmentSizes)
     }
     self.path = path
     self.manifest = manifest
-    try Self.makeCaptureDirectory(path)
+    self.files = files
+    self.sync = sync
+    self.segmentSize = aligned(segmentSize, to: 4096)
+    sequence = 0
+    firstSequence = 0
+    try Self.makeCaptureDirectory(path, files)
     do throws(StoreError) {
-      lock = try CaptureLock(path)
+      lock = try CaptureLock(path, files)
       let segments = CapturePath.segments(path)
-      try FileSystem.makeDirectory(segments)
-      try manifest.save(capture: path)
+      try files.makeDirectory(segments)
+      try manifest.save(capture: path, files: files)
+      try freeSpaceMin.check(path, taking: self.segmentSize, files)
       segment = try SegmentWriter(
-        directory: segments, number: 0, size: aligned(segmentSize, to: 4096))
+        directory: segments, number: 0, size: self.segmentSize, files: files)
       try? segment.mapping.advise(0..<Self.firstPages, .populateForWriting)
       segment.start(captureID: manifest.captureID, firstSequence: 0)
-      try FileSystem.synchronizeDirectory(segments)
-      try FileSystem.synchronizeDirectory(path)
+      try files.synchronizeDirectory(segments)
+      try files.synchronizeDirectory(path)
+      try files.synchronizeDirectory(FileSystem.parent(of: path))
       keeper = SegmentKeeper(
-        directory: segments, segmentSize: aligned(segmentSize, to: 4096), active: segment)
+        KeeperSettings(
+          directory: segments, segmentSize: self.segmentSize, sync: sync,
+          freeSpaceMin: freeSpaceMin, schedule: schedule, files: files),
+        active: segment)
     } catch {
-      Self.removeUnused(path)
+      Self.removeUnused(path, files)
       throw error
     }
   }
@@ -72,21 +108,81 @@ public final class CaptureWriter {
     endpoint: UInt16, monotonicNanoseconds: Int64, frames: Span<UnsafeRawBufferPointer>
   ) throws(StoreError) {
     let record = SegmentWriter.Description(
-      kind: .data, endpoint: endpoint, sequence: messageCount,
+      kind: .data, endpoint: endpoint, sequence: sequence,
       monotonicNanoseconds: monotonicNanoseconds)
-    if !(unsafe segment.append(record, frames: frames)) {
-      unsafe try roll(frames: frames)
-      let isAppended = unsafe segment.append(record, frames: frames)
-      precondition(isAppended, "a new segment has room for the message it was made for")
-    }
-    messagesAppended += 1
+    unsafe try append(record, frames: frames)
+    sequence += 1
     for index in unsafe frames.indices { unsafe bytesAppended += UInt64(frames[index].count) }
+  }
+
+  /// Appends something that happened, at its place among the messages. It takes no sequence.
+  public func append(event: StoredEvent, endpoint: UInt16 = 0) throws(StoreError) {
+    let record = SegmentWriter.Description(
+      kind: .event, endpoint: endpoint, sequence: sequence,
+      monotonicNanoseconds: event.monotonicNanoseconds)
+    let text = event.json
+    let result = unsafe text.withUnsafeBytes { bytes in
+      let frames = unsafe [bytes]
+      return Result { () throws(StoreError) in unsafe try append(record, frames: frames.span) }
+    }
+    try result.get()
+  }
+
+  private func append(
+    _ record: SegmentWriter.Description, frames: Span<UnsafeRawBufferPointer>
+  ) throws(StoreError) {
+    if unsafe segment.append(record, frames: frames) { return }
+    unsafe try roll(frames: frames)
+    let isAppended = unsafe segment.append(record, frames: frames)
+    precondition(isAppended, "a new segment has room for the message it was made for")
+  }
+
+  /// Sees to what was written so far: a checkpoint where more of it has become durable; under
+  /// `.always`, waits for that. To be called after each burst of messages, and now and then.
+  ///
+  /// Throws what makes it impossible to write on.
+  public func tend() throws(StoreError) -> [StorageNotice] {
+    if sync == .always, segment.contentEnd.load(ordering: .relaxed) != synchronizedEnd {
+      keeper.synchronize()
+      synchronizedEnd = segment.contentEnd.load(ordering: .relaxed)
+    }
+    let newsCount = keeper.newsCount
+    guard newsCount != newsSeen else { return [] }
+    newsSeen = newsCount
+    let outlook = keeper.outlook
+    if let failure = outlook.activeFailure { throw failure }
+
+    var notices: [StorageNotice] = []
+    if let failure = outlook.syncFailure {
+      if !isSyncFailureTold {
+        isSyncFailureTold = true
+        notices.append(.syncFailed(failure))
+        // What follows is better off elsewhere; where there is nothing else, it stays here.
+        try? roll(size: 0)
+      }
+    } else if let durable = outlook.durable, durable != checkpointed {
+      checkpointed = durable
+      appendCheckpoint(durable)
+    }
+    if let failure = outlook.prepareFailure, !isLastSegmentTold {
+      isLastSegmentTold = true
+      notices.append(.lastSegment(failure))
+    }
+    return notices
+  }
+
+  /// Where there is no room, the footer says the same soon.
+  private func appendCheckpoint(_ place: RecordPlace) {
+    let record = SegmentWriter.Description(
+      kind: .checkpoint, sequence: sequence,
+      monotonicNanoseconds: CaptureClock.monotonicNanoseconds())
+    _ = unsafe Checkpoint(place).withFrames { unsafe segment.append(record, frames: $0) }
   }
 
   /// Seals the capture. Nothing may be appended afterwards. Throws what kept a segment from being
   /// sealed and synced.
   public func finish() throws(StoreError) {
-    try keeper.finish(nextSequence: messageCount)
+    try keeper.finish(nextSequence: sequence)
   }
 
   /// Gives the lock back: from here on nobody records the capture. After `finish`.
@@ -98,34 +194,53 @@ public final class CaptureWriter {
     guard end - first <= RecordLayout.lengthMax else {
       throw .messageTooLarge(bytes: end - first, frames: unsafe frames.count)
     }
+    try roll(size: aligned(end + SegmentLayout.endReserve, to: 4096))
+  }
+
+  /// Goes on in a segment of at least `size` bytes.
+  private func roll(size: Int) throws(StoreError) {
     let begun = CaptureClock.monotonicNanoseconds()
-    let size = aligned(end + SegmentLayout.footerReserve, to: 4096)
-    segment = try keeper.roll(nextSequence: messageCount, size: size)
-    segment.start(captureID: manifest.captureID, firstSequence: messageCount)
+    segment = try keeper.roll(nextSequence: sequence, size: size)
+    segment.start(captureID: manifest.captureID, firstSequence: sequence)
     segmentCount += 1
+    isLastSegmentTold = false
     rollNanosecondsMax = max(rollNanosecondsMax, CaptureClock.monotonicNanoseconds() - begun)
   }
 
-  private static func makeCaptureDirectory(_ path: String) throws(StoreError) {
-    if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
-      try FileSystem.makeDirectories(String(path[..<slash]))
-    }
+  // MARK: - Stepped
+
+  /// Does a piece of the keeper's work ahead of the writer; false when none is due. For a writer
+  /// whose schedule is `.stepped`.
+  package func stepAhead() -> Bool { keeper.stepAhead() }
+
+  /// The same behind the writer: seals a full segment, else syncs the one being written.
+  package func stepBehind() { keeper.stepBehind() }
+
+  /// What the keeper knows to be on stable storage.
+  package var durable: RecordPlace? { keeper.outlook.durable }
+
+  // MARK: - Beginnings
+
+  private static func makeCaptureDirectory(
+    _ path: String, _ files: FileSystem
+  ) throws(StoreError) {
+    try files.makeDirectories(FileSystem.parent(of: path))
     do throws(StoreError) {
-      try FileSystem.makeDirectory(path)
+      try files.makeDirectory(path)
     } catch .system(_, _, EEXIST) {
-      if (try? CaptureLock.isHeld(path)) == true { throw .captureInUse(path: path) }
+      if (try? CaptureLock.isHeld(path, files)) == true { throw .captureInUse(path: path) }
       throw .captureExists(path: path)
     }
   }
 
   /// Takes back what a failed start made.
-  private static func removeUnused(_ path: String) {
+  private static func removeUnused(_ path: String, _ files: FileSystem) {
     let segments = CapturePath.segments(path)
-    for name in (try? FileSystem.names(in: segments)) ?? [] {
-      try? FileSystem.remove("\(segments)/\(name)")
+    for name in (try? files.names(in: segments)) ?? [] {
+      try? files.remove("\(segments)/\(name)")
     }
-    try? FileSystem.removeDirectory(segments)
-    try? FileSystem.remove(CapturePath.manifest(path))
-    try? FileSystem.removeDirectory(path)
+    try? files.removeDirectory(segments)
+    try? files.remove(CapturePath.manifest(path))
+    try? files.removeDirectory(path)
   }
 }

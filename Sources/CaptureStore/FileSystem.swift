@@ -4,12 +4,19 @@ import Glibc
 /// Every file operation of the store, each one call of the system with its error as a value.
 ///
 /// Nothing else in the store calls the system on a file. EINTR is retried here and nowhere else.
-enum FileSystem {
-  typealias File = CInt
+package struct FileSystem: Sendable {
+  package typealias File = CInt
+
+  /// The one of this machine.
+  package static let system = FileSystem(LinuxCalls())
+
+  private let calls: any SystemCalls
+
+  package init(_ calls: any SystemCalls) { self.calls = calls }
 
   /// Runs a call until it is not interrupted; -1 becomes an error.
   @discardableResult
-  static func attempt<Result: FixedWidthInteger>(
+  private func attempt<Result: FixedWidthInteger>(
     _ operation: String, _ path: String, _ call: () -> Result
   ) throws(StoreError) -> Result {
     while true {
@@ -19,30 +26,20 @@ enum FileSystem {
       throw .system(operation: operation, path: path, code: errno)
     }
   }
+}
 
+// MARK: - Files
+
+extension FileSystem {
   /// Source: `open(2)`.
-  static func open(_ path: String, _ flags: CInt, mode: mode_t = 0) throws(StoreError) -> File {
+  func open(_ path: String, _ flags: CInt, mode: mode_t = 0) throws(StoreError) -> File {
     try attempt(flags & O_CREAT == 0 ? "open" : "create", path) {
-      unsafe Glibc.open(path, flags | O_CLOEXEC, mode)
+      calls.open(path, flags | O_CLOEXEC, mode)
     }
   }
 
   /// Source: `close(2)`, which is never retried.
-  static func close(_ file: File) { _ = Glibc.close(file) }
-
-  /// Makes a directory, 0700, and those above it. Source: `mkdir(2)`.
-  static func makeDirectories(_ path: String) throws(StoreError) {
-    var made = path.hasPrefix("/") ? "/" : ""
-    for part in path.split(separator: "/") {
-      made += made.isEmpty || made.hasSuffix("/") ? String(part) : "/\(part)"
-      if try metadata(made)?.isDirectory == true { continue }
-      try makeDirectory(made)
-    }
-  }
-
-  static func makeDirectory(_ path: String) throws(StoreError) {
-    try attempt("create directory", path) { unsafe mkdir(path, 0o700) }
-  }
+  func close(_ file: File) { _ = calls.close(file) }
 
   struct Metadata {
     var size: Int
@@ -50,10 +47,10 @@ enum FileSystem {
   }
 
   /// nil where nothing is. Source: `stat(2)`.
-  static func metadata(_ path: String) throws(StoreError) -> Metadata? {
+  func metadata(_ path: String) throws(StoreError) -> Metadata? {
     var status = stat()
     do throws(StoreError) {
-      try attempt("stat", path) { unsafe stat(path, &status) }
+      try attempt("stat", path) { calls.stat(path, &status) }
     } catch .system(_, _, ENOENT) {
       return nil
     } catch .system(_, _, ENOTDIR) {
@@ -64,157 +61,204 @@ enum FileSystem {
   }
 
   /// Source: `fstat(2)`.
-  static func size(_ file: File, _ path: String) throws(StoreError) -> Int {
+  func size(_ file: File, _ path: String) throws(StoreError) -> Int {
     var status = stat()
-    try attempt("stat", path) { unsafe fstat(file, &status) }
+    try attempt("stat", path) { calls.fstat(file, &status) }
     return Int(status.st_size)
   }
 
-  /// The names in a directory, sorted, without `.` and `..`. Source: `readdir(3)`.
-  static func names(in path: String) throws(StoreError) -> [String] {
-    guard let directory = unsafe opendir(path) else {
-      throw .system(operation: "read directory", path: path, code: errno)
-    }
-    defer { unsafe closedir(directory) }
-    var names: [String] = []
-    while let entry = unsafe readdir(directory) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-      }
-      if name != "." && name != ".." { names.append(name) }
-    }
-    return names.sorted()
-  }
-
-  /// Reads a small file whole. Source: `read(2)`.
-  static func read(_ path: String, limit: Int) throws(StoreError) -> [UInt8] {
+  /// Reads a small file whole. Source: `pread(2)`.
+  func read(_ path: String, limit: Int) throws(StoreError) -> [UInt8] {
     let file = try open(path, O_RDONLY)
     defer { close(file) }
     var bytes = [UInt8](repeating: 0, count: limit)
-    var count = 0
-    while count < limit {
-      var span = bytes.mutableSpan
-      let received = unsafe try span.withUnsafeMutableBytes { buffer throws(StoreError) in
-        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
-        return try attempt("read", path) { unsafe Glibc.read(file, rest.baseAddress, rest.count) }
-      }
-      if received == 0 { break }
-      count += received
-    }
+    let count = try read(file, path, at: 0, into: &bytes)
     bytes.removeLast(limit - count)
     return bytes
   }
 
   /// Reads at an offset, as much as is there and has room. Source: `pread(2)`.
-  static func read(
+  func read(
     _ file: File, _ path: String, at offset: Int, into bytes: inout [UInt8]
   ) throws(StoreError) -> Int {
-    try attempt("read", path) { unsafe pread(file, &bytes, bytes.count, off_t(offset)) }
+    var count = 0
+    while count < bytes.count {
+      var span = bytes.mutableSpan
+      let received = unsafe try span.withUnsafeMutableBytes { buffer throws(StoreError) in
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
+        return try attempt("read", path) { unsafe calls.pread(file, rest, offset + count) }
+      }
+      if received == 0 { break }
+      count += received
+    }
+    return count
+  }
+
+  /// Where what is not zero ends in a file, not before `start`. Source: `pread(2)`.
+  func contentEnd(_ path: String, from start: Int) throws(StoreError) -> Int {
+    let file = try open(path, O_RDONLY)
+    defer { close(file) }
+    var end = start
+    var offset = start
+    var chunk = [UInt8](repeating: 0, count: 1 << 20)
+    while true {
+      let count = try read(file, path, at: offset, into: &chunk)
+      if count == 0 { return end }
+      let content = unsafe chunk.withUnsafeBytes { bytes in
+        unsafe isZero(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+          ? nil : bytes[..<count].lastIndex { $0 != 0 }
+      }
+      if let content { end = offset + content + 1 }
+      offset += count
+    }
+  }
+
+  /// Writes all of the bytes at an offset. Source: `pwrite(2)`.
+  func write(
+    _ bytes: [UInt8], to file: File, _ path: String, at offset: Int, operation: String = "write"
+  ) throws(StoreError) {
+    var written = 0
+    while written < bytes.count {
+      written += unsafe try bytes.span.withUnsafeBytes { buffer throws(StoreError) in
+        let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[written...])
+        return try attempt(operation, path) { unsafe calls.pwrite(file, rest, offset + written) }
+      }
+    }
   }
 
   /// Replaces a file so that a reader sees the old or the new one, never a part, 0600.
   ///
-  /// Source: `write(2)`, `fsync(2)`, `rename(2)`.
-  static func replace(_ path: String, with contents: [UInt8]) throws(StoreError) {
+  /// Source: `pwrite(2)`, `fsync(2)`, `rename(2)`.
+  func replace(_ path: String, with contents: [UInt8]) throws(StoreError) {
     let temporary = path + ".new"
     let file = try open(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
     do throws(StoreError) {
       defer { close(file) }
-      var written = 0
-      while written < contents.count {
-        written += unsafe try contents.span.withUnsafeBytes { buffer throws(StoreError) in
-          let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[written...])
-          return try attempt("write", path) {
-            unsafe Glibc.write(file, rest.baseAddress, rest.count)
-          }
-        }
-      }
-      try synchronize(file, path)
-      try attempt("rename", path) { unsafe rename(temporary, path) }
+      try write(contents, to: file, temporary, at: 0)
+      try synchronize(file, temporary)
+      try rename(temporary, to: path)
     } catch {
-      unsafe unlink(temporary)
+      _ = calls.unlink(temporary)
       throw error
     }
   }
 
+  /// Gives a file another name, in place of what has it. Source: `rename(2)`.
+  func rename(_ path: String, to newPath: String) throws(StoreError) {
+    try attempt("rename", path) { calls.rename(path, newPath) }
+  }
+
   /// Source: `unlink(2)`.
-  static func remove(_ path: String) throws(StoreError) {
-    try attempt("remove", path) { unsafe unlink(path) }
-  }
-
-  /// Source: `rmdir(2)`.
-  static func removeDirectory(_ path: String) throws(StoreError) {
-    try attempt("remove directory", path) { unsafe rmdir(path) }
-  }
-
-  /// Puts a file's bytes and size on stable storage. Source: `fsync(2)`.
-  static func synchronize(_ file: File, _ path: String) throws(StoreError) {
-    try attempt("fsync", path) { fsync(file) }
-  }
-
-  /// Puts a directory's entries on stable storage. Source: `fsync(2)`.
-  static func synchronizeDirectory(_ path: String) throws(StoreError) {
-    let directory = try open(path, O_RDONLY | O_DIRECTORY)
-    defer { close(directory) }
-    try synchronize(directory, path)
+  func remove(_ path: String) throws(StoreError) {
+    try attempt("remove", path) { calls.unlink(path) }
   }
 
   /// Gives a file a size for which space is reserved, so that writing to its mapping cannot fail.
   ///
   /// Where the file system has no reservation, zeros are written instead: `posix_fallocate` would
   /// race with a writer, a sparse file would end in SIGBUS. Source: `fallocate(2)`.
-  static func reserve(_ file: File, _ path: String, size: Int) throws(StoreError) {
+  func reserve(_ file: File, _ path: String, size: Int) throws(StoreError) {
+    let operation = "reserve \(size) bytes"
     do throws(StoreError) {
-      try attempt("reserve \(size) bytes", path) { fallocate(file, 0, 0, off_t(size)) }
+      try attempt(operation, path) { calls.fallocate(file, size) }
     } catch .system(_, _, EOPNOTSUPP) {
-      try writeZeros(file, path, from: try self.size(file, path), to: size)
-    }
-  }
-
-  private static func writeZeros(
-    _ file: File, _ path: String, from start: Int, to end: Int
-  ) throws(StoreError) {
-    let zeros = [UInt8](repeating: 0, count: 1 << 20)
-    var offset = start
-    while offset < end {
-      offset += try attempt("reserve \(end) bytes", path) {
-        unsafe pwrite(file, zeros, min(zeros.count, end - offset), off_t(offset))
+      let zeros = [UInt8](repeating: 0, count: 1 << 20)
+      var offset = try self.size(file, path)
+      while offset < size {
+        let piece = zeros.count <= size - offset ? zeros : Array(zeros[..<(size - offset)])
+        try write(piece, to: file, path, at: offset, operation: operation)
+        offset += piece.count
       }
     }
   }
 
   /// Source: `ftruncate(2)`.
-  static func truncate(_ file: File, _ path: String, size: Int) throws(StoreError) {
-    try attempt("truncate", path) { ftruncate(file, off_t(size)) }
+  func truncate(_ file: File, _ path: String, size: Int) throws(StoreError) {
+    try attempt("truncate", path) { calls.ftruncate(file, size) }
+  }
+
+  /// Puts a file's bytes and size on stable storage. Source: `fsync(2)`.
+  func synchronize(_ file: File, _ path: String) throws(StoreError) {
+    try attempt("fsync", path) { calls.fsync(file) }
   }
 
   /// Takes the advisory lock of a writer on a directory; false when another process has it.
   /// Readers probe with `shared`. Source: `flock(2)`.
-  static func lock(_ file: File, _ path: String, shared: Bool = false) throws(StoreError) -> Bool {
+  func lock(_ file: File, _ path: String, shared: Bool = false) throws(StoreError) -> Bool {
     do throws(StoreError) {
-      try attempt("lock", path) { flock(file, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) }
+      try attempt("lock", path) { calls.flock(file, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) }
       return true
     } catch .system(_, _, EWOULDBLOCK) {
       return false
     }
   }
+}
 
+// MARK: - Directories
+
+extension FileSystem {
+  /// Makes a directory, 0700, and those above it, on stable storage. Source: `mkdir(2)`.
+  func makeDirectories(_ path: String) throws(StoreError) {
+    var made = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+      let parent = made.isEmpty ? "." : made
+      made += made.isEmpty || made.hasSuffix("/") ? String(part) : "/\(part)"
+      if try metadata(made)?.isDirectory == true { continue }
+      try makeDirectory(made)
+      try synchronizeDirectory(parent)
+    }
+  }
+
+  /// The directory that a path is in: `.` for a bare name.
+  static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  func makeDirectory(_ path: String) throws(StoreError) {
+    try attempt("create directory", path) { calls.mkdir(path, 0o700) }
+  }
+
+  /// The names in a directory, sorted, without `.` and `..`. Source: `readdir(3)`.
+  func names(in path: String) throws(StoreError) -> [String] {
+    var names: [String] = []
+    try attempt("read directory", path) {
+      guard let found = calls.names(path) else { return -1 }
+      names = found
+      return found.count
+    }
+    return names.filter { $0 != "." && $0 != ".." }.sorted()
+  }
+
+  /// Source: `rmdir(2)`.
+  func removeDirectory(_ path: String) throws(StoreError) {
+    try attempt("remove directory", path) { calls.rmdir(path) }
+  }
+
+  /// Puts a directory's entries on stable storage. Source: `fsync(2)`.
+  func synchronizeDirectory(_ path: String) throws(StoreError) {
+    let directory = try open(path, O_RDONLY | O_DIRECTORY)
+    defer { close(directory) }
+    try synchronize(directory, path)
+  }
+}
+
+// MARK: - Mappings
+
+extension FileSystem {
   /// Maps a whole file, shared. Source: `mmap(2)`.
-  static func map(
+  func map(
     _ file: File, _ path: String, size: Int, writable: Bool
   ) throws(StoreError) -> UnsafeMutableRawPointer {
     let protection = writable ? PROT_READ | PROT_WRITE : PROT_READ
-    let address = unsafe mmap(nil, size, protection, MAP_SHARED, file, 0)
-    guard let address = unsafe address, unsafe address != MAP_FAILED else {
+    guard let address = unsafe calls.mmap(file, size, protection) else {
       throw .system(operation: "map", path: path, code: errno)
     }
     return unsafe address
   }
 
   /// Source: `munmap(2)`.
-  static func unmap(_ mapping: UnsafeMutableRawBufferPointer) {
-    _ = unsafe munmap(mapping.baseAddress!, mapping.count)
-  }
+  func unmap(_ mapping: UnsafeMutableRawBufferPointer) { _ = unsafe calls.munmap(mapping) }
 
   /// What a caller expects of a mapped range.
   enum Advice {
@@ -227,7 +271,7 @@ enum FileSystem {
   }
 
   /// Source: `madvise(2)`.
-  static func advise(
+  func advise(
     _ range: UnsafeMutableRawBufferPointer, _ advice: Advice, _ path: String
   ) throws(StoreError) {
     let code =
@@ -236,13 +280,49 @@ enum FileSystem {
       case .populateForReading: madv_populate_read
       case .willNeed: MADV_WILLNEED
       }
-    try attempt("read ahead", path) { unsafe madvise(range.baseAddress, range.count, code) }
+    try attempt("read ahead", path) { unsafe calls.madvise(range, code) }
   }
 
-  /// Free bytes for an unprivileged user on the file system of a path. Source: `statvfs(3)`.
-  static func freeBytes(_ path: String) throws(StoreError) -> Int {
-    var status = statvfs()
-    try attempt("statvfs", path) { unsafe statvfs(path, &status) }
-    return Int(status.f_bavail) * Int(status.f_frsize)
+  /// Puts the pages of a mapped range on stable storage. Source: `msync(2)`.
+  func synchronize(
+    _ range: UnsafeMutableRawBufferPointer, _ path: String
+  ) throws(StoreError) {
+    try attempt("msync", path) { unsafe calls.msync(range) }
   }
+}
+
+// MARK: - Space
+
+extension FileSystem {
+  /// What a file system has: all of it, and what an unprivileged user may still take. Bytes.
+  struct Space {
+    var total: Int
+    var free: Int
+  }
+
+  /// Source: `statvfs(3)`.
+  func space(_ path: String) throws(StoreError) -> Space {
+    var status = statvfs()
+    try attempt("statvfs", path) { calls.statvfs(path, &status) }
+    return Space(
+      total: Int(status.f_blocks) * Int(status.f_frsize),
+      free: Int(status.f_bavail) * Int(status.f_frsize))
+  }
+
+  /// Whether space that was reserved stays there for whoever writes to it: not on file systems
+  /// that write each change to another place, or ask a server. Source: `statfs(2)`.
+  func keepsReservations(_ path: String) throws(StoreError) -> Bool {
+    let type = try attempt("statfs", path) { calls.fileSystemType(path) }
+    // btrfs, ZFS, bcachefs; NFS, CIFS, SMB2, FUSE.
+    let weak: [UInt32] = [
+      0x9123_683E, 0x2FC1_2FC1, 0xCA45_1A4E, 0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x6573_5546,
+    ]
+    return !weak.contains(UInt32(truncatingIfNeeded: type))
+  }
+}
+
+/// Whether all bytes are 0: the first one is, and each is the one before it. Source: `memcmp(3)`.
+func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
+  unsafe bytes.isEmpty
+    || bytes[0] == 0 && memcmp(bytes.baseAddress!, bytes.baseAddress! + 1, bytes.count - 1) == 0
 }

@@ -99,15 +99,17 @@ extension Manifest {
   private static let sizeMax = 16 << 20
 
   /// Reads the manifest of a capture, and says clearly what else it might be.
-  public static func load(capture path: String) throws(StoreError) -> Manifest {
+  package static func load(
+    capture path: String, files: FileSystem = .system
+  ) throws(StoreError) -> Manifest {
     let file = CapturePath.manifest(path)
-    guard let directory = try FileSystem.metadata(path) else { throw .noSuchCapture(path: path) }
-    guard directory.isDirectory, let found = try FileSystem.metadata(file), !found.isDirectory
+    guard let directory = try files.metadata(path) else { throw .noSuchCapture(path: path) }
+    guard directory.isDirectory, let found = try files.metadata(file), !found.isDirectory
     else { throw .notACapture(path: path) }
     guard found.size <= sizeMax else {
       throw .damagedManifest(path: file, reason: "\(found.size) bytes is too large for one")
     }
-    let bytes = Data(try FileSystem.read(file, limit: found.size))
+    let bytes = Data(try files.read(file, limit: found.size))
 
     struct Version: Decodable { var format: Int }
     do {
@@ -129,12 +131,14 @@ extension Manifest {
   }
 
   /// Writes the manifest atomically.
-  public func save(capture path: String) throws(StoreError) {
+  package func save(
+    capture path: String, files: FileSystem = .system
+  ) throws(StoreError) {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let file = CapturePath.manifest(path)
     do {
-      try FileSystem.replace(file, with: Array(try encoder.encode(self)) + [UInt8(ascii: "\n")])
+      try files.replace(file, with: Array(try encoder.encode(self)) + [UInt8(ascii: "\n")])
     } catch let error as StoreError {
       throw error
     } catch {

@@ -117,3 +117,38 @@ struct CheckedHeaderWords {
     unsafe words.span.withUnsafeBytes { unsafe checksum($0, seed: salt) }
   }
 }
+
+/// The parts of a record that are not its frames, for whoever writes one.
+struct RecordDescription {
+  var kind: RecordKind
+  var flags: UInt8 = 0
+  var endpoint: UInt16 = 0
+  var sequence: UInt64
+  var monotonicNanoseconds: Int64
+
+  /// Writes the header in front of a body that is there, all of it but the length.
+  @inline(__always)
+  func writeHeader(
+    to target: UnsafeMutableRawPointer, length: Int, frameCount: Int, bodyCheck: UInt32,
+    firstSequence: UInt64, salt: UInt32
+  ) {
+    unsafe target.storeWord(bodyCheck, at: RecordLayout.bodyCheckOffset)
+    unsafe target.storeWord(UInt32(sequence - firstSequence), at: RecordLayout.sequenceOffset)
+    unsafe target.storeWord(monotonicNanoseconds, at: RecordLayout.timeOffset)
+    unsafe target.storeWord(UInt32(frameCount), at: RecordLayout.frameCountOffset)
+    unsafe target.storeWord(endpoint, at: RecordLayout.endpointOffset)
+    unsafe target.storeWord(kind.rawValue, at: RecordLayout.kindOffset)
+    unsafe target.storeWord(flags, at: RecordLayout.flagsOffset)
+    let check = unsafe CheckedHeaderWords(length: UInt32(length), record: target)
+      .check(salt: salt)
+    unsafe target.storeWord(check, at: RecordLayout.headerCheckOffset)
+  }
+}
+
+extension UnsafeMutableRawPointer {
+  /// Stores a number as the format has it, little-endian.
+  @inline(__always)
+  func storeWord<T: FixedWidthInteger>(_ value: T, at offset: Int) {
+    unsafe storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
+  }
+}

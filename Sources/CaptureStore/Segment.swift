@@ -6,6 +6,7 @@ import Synchronization
 /// The records in it are reached by `SegmentCursor`; their frames are lent in place.
 @safe public final class Segment: @unchecked Sendable {
   public let path: String
+  private let files: FileSystem
   public let header: SegmentHeader
   let mapping: Mapping
   private let base: UnsafeRawPointer
@@ -13,16 +14,17 @@ import Synchronization
   /// Maps a segment; nil when it is reserved by a recorder and not in use yet.
   ///
   /// Throws `damagedSegment`, `newerFormat` or `unknownFeatures` by what the first page says.
-  public init?(path: String) throws(StoreError) {
+  package init?(path: String, files: FileSystem = .system) throws(StoreError) {
     self.path = path
-    let file = try FileSystem.open(path, O_RDONLY)
-    defer { FileSystem.close(file) }
-    let size = try FileSystem.size(file, path)
+    self.files = files
+    let file = try files.open(path, O_RDONLY)
+    defer { files.close(file) }
+    let size = try files.size(file, path)
     if size == 0 { return nil }
     guard size >= SegmentLayout.headerSize else {
       throw .damagedSegment(path: path, reason: "\(size) bytes are less than its first page")
     }
-    mapping = try Mapping(file, path: path, size: size, writable: false)
+    mapping = try Mapping(file, path: path, size: size, writable: false, files: files)
     unsafe base = UnsafeRawPointer(mapping.buffer.baseAddress!)
 
     let page = unsafe UnsafeRawBufferPointer(start: base, count: SegmentLayout.headerSize)
@@ -40,7 +42,7 @@ import Synchronization
       throw .damagedSegment(path: path, reason: "it does not start like a segment")
     }
     // Grown for one large message, and started, since its size was read: its time comes.
-    if try FileSystem.size(file, path) > size { return nil }
+    if try files.size(file, path) > size { return nil }
   }
 
   /// Bytes of the mapping; a segment being written has more of them than records.
@@ -107,30 +109,48 @@ import Synchronization
     unsafe CheckedHeaderWords(length: length, record: base + offset).check(salt: header.salt)
   }
 
-  /// The first place from `start` on where a header's check is good; nil when there is none.
+  /// What a search found.
+  struct Search {
+    /// The first place where a header's check is good.
+    var header: Int?
+    /// Where what is not zero ends, to the next multiple of 8; the start when all is zero.
+    var contentEnd: Int
+  }
+
+  /// Looks for a header from `start` on, a multiple of 8.
   ///
   /// Reads the file and not the mapping: a recorder that seals the segment meanwhile cuts it, and
   /// what is mapped behind the cut must not be touched.
-  func firstHeader(from start: Int) -> Int? {
-    guard let file = try? FileSystem.open(path, O_RDONLY) else { return nil }
-    defer { FileSystem.close(file) }
+  func search(from start: Int) -> Search {
+    var result = Search(contentEnd: start)
+    guard let file = try? files.open(path, O_RDONLY) else { return result }
+    defer { files.close(file) }
     // Small at first: most damage is short, and a hostile file has many places of it.
     var chunk = [UInt8](repeating: 0, count: 4096)
     var offset = start
-    while size - offset >= RecordLayout.headerSize {
-      let count = (try? FileSystem.read(file, path, at: offset, into: &chunk)) ?? 0
+    while offset < size {
+      let count = (try? files.read(file, path, at: offset, into: &chunk)) ?? 0
       let last = count - RecordLayout.headerSize
-      guard last >= 0 else { return nil }
-      let found = unsafe chunk.withUnsafeBytes { bytes in
-        stride(from: 0, through: last, by: RecordLayout.alignment).first {
-          unsafe isHeader(bytes.baseAddress! + $0, roomLeft: size - offset - $0)
+      guard count > 0 else { break }
+      unsafe chunk.withUnsafeBytes { bytes in
+        let bytes = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<count])
+        if unsafe isZero(bytes) { return }
+        for place in stride(from: 0, to: count, by: RecordLayout.alignment) {
+          let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[place...])
+          if unsafe rest.count >= 8 && rest.loadUnaligned(as: UInt64.self) == 0 { continue }
+          result.contentEnd = max(result.contentEnd, offset + place + min(8, rest.count))
+          guard place <= last else { continue }
+          if unsafe isHeader(rest.baseAddress!, roomLeft: size - offset - place) {
+            result.header = offset + place
+            return
+          }
         }
       }
-      if let found { return offset + found }
+      if result.header != nil || last < 0 { return result }
       offset += aligned(last + 1, to: RecordLayout.alignment)
       if chunk.count < 1 << 20 { chunk = [UInt8](repeating: 0, count: chunk.count * 2) }
     }
-    return nil
+    return result
   }
 
   private func isHeader(_ record: UnsafeRawPointer, roomLeft: Int) -> Bool {

@@ -7,11 +7,15 @@ public struct Damage: Hashable, Sendable {
     case header = "header check does not match"
     /// A valid record whose sequence has been there already.
     case order = "sequence runs backwards"
+    /// Bytes behind the last record that never became one.
+    case torn = "torn tail"
   }
 
   public var reason: Reason
   /// Offsets in the segment.
   public var range: Range<Int>
+  /// The sequence of the message that this was, where its header could be read.
+  public var sequence: UInt64?
 }
 
 /// Walks the records of one segment in order, and goes on after damage.
@@ -68,7 +72,10 @@ public struct SegmentCursor {
     if verification == .body || record.kind == .footer {
       let body = record.offset + RecordLayout.headerSize..<record.end
       guard segment.bodyCheck(body) == record.bodyCheck else {
-        return .damage(Damage(reason: .body, range: record.offset..<record.end))
+        return .damage(
+          Damage(
+            reason: .body, range: record.offset..<record.end,
+            sequence: record.kind == .data ? record.sequence : nil))
       }
     }
     if record.kind == .footer {
@@ -106,10 +113,24 @@ public struct SegmentCursor {
   }
 
   /// Looks for the next place where a valid header stands, on multiples of 8.
-  mutating func resynchronize() -> Damage {
+  private mutating func resynchronize() -> Damage {
     let start = offset
-    offset = segment.firstHeader(from: offset + RecordLayout.alignment) ?? segment.size & ~7
-    return Damage(reason: .header, range: start..<offset)
+    let search = segment.search(from: offset + RecordLayout.alignment)
+    offset = search.header ?? segment.size & ~7
+    let end = search.header ?? max(search.contentEnd, start + RecordLayout.alignment)
+    return Damage(reason: .header, range: start..<end)
+  }
+
+  /// Goes on behind an end without a footer, once nobody writes the segment any more: there may be
+  /// records behind bytes that were lost. Returns the damage between; nil when all is zero.
+  mutating func passOverGap() -> Damage? {
+    guard footerNextSequence == nil, offset < segment.size else { return nil }
+    let start = offset
+    let search = segment.search(from: offset)
+    offset = search.header ?? segment.size
+    if let header = search.header { return Damage(reason: .header, range: start..<header) }
+    return search.contentEnd > start
+      ? Damage(reason: .torn, range: start..<search.contentEnd) : nil
   }
 }
 

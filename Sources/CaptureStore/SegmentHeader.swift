@@ -37,8 +37,10 @@ enum SegmentLayout {
   static let bootIDOffset = 96
   static let allocatedSizeOffset = 112
 
-  /// A footer and the zero that follows the last record always fit behind the messages.
+  /// A footer and the zero that follows the last record always fit behind the events.
   static let footerReserve = 128
+  /// And some events always fit behind the messages.
+  static let endReserve = 1024
   /// Relative sequences are 32 bits wide; the smallest record of one frame takes 40 bytes.
   static let sizeMax = 128 << 30
   static let sizeMin = 64 << 10

@@ -1,40 +1,53 @@
-import Synchronization
 import Threads
 
-/// The thread that prepares segments ahead of the writer and finishes them behind it.
+/// Prepares segments ahead of the writer and finishes them behind it; the writer only ever swaps
+/// a pointer.
 ///
 /// Ahead: the next segment exists, with its space reserved, before it is needed; pages are
-/// faulted in as far in front of the writer as its present rate needs. Behind: a full segment
-/// gets its footer, is cut to its size and synced. The writer only ever swaps a pointer.
+/// faulted in as far in front of the writer as its present rate needs. Behind: what was written is
+/// synced, a full segment gets its footer and is cut to its size. Two threads, since a sync may
+/// take seconds and the next segment must not wait for it.
 final class SegmentKeeper: Sendable {
-  private struct State {
-    var active: SegmentWriter
-    var spare: SegmentWriter?
-    var retired: [(segment: SegmentWriter, nextSequence: UInt64)] = []
-    var nextNumber: UInt64
-    /// What the writer waits for: room for one message, in a spare of the usual size or larger.
-    var roomNeeded = 0
-    var growFailure: StoreError?
-    /// No further segment will come. What is being recorded goes on until its segment is full.
-    var prepareFailure: StoreError?
-    /// Something that was recorded may not be sealed or on stable storage.
-    var sealFailure: StoreError?
-    var isStopping = false
+  private let work: KeeperWork
+  private let schedule: KeeperSchedule
+  private let threads: [WorkerThread]
+
+  /// Starts behind a first segment, which the caller made and started.
+  init(_ settings: KeeperSettings, active: SegmentWriter) {
+    let work = KeeperWork(settings, active: active)
+    self.work = work
+    schedule = settings.schedule
+    threads =
+      switch settings.schedule {
+      case .threads:
+        [
+          WorkerThread(name: "zcap keeper") { work.runAhead() },
+          WorkerThread(name: "zcap syncer") { work.runBehind() },
+        ]
+      case .stepped: []
+      }
   }
 
-  private let state: Guarded<State>
-  private let directory: String
-  private let segmentSize: Int
-  private let thread: WorkerThread
+  /// Changes whenever there is something new for `outlook` to tell: cheap to look at.
+  var newsCount: Int { work.newsCount }
 
-  /// Starts the thread behind the first segment, which the caller made and started.
-  init(directory: String, segmentSize: Int, active: SegmentWriter) {
-    self.directory = directory
-    self.segmentSize = segmentSize
-    let state = Guarded(State(active: active, nextNumber: active.number + 1))
-    self.state = state
-    thread = WorkerThread(name: "zcap keeper") {
-      Self.run(state, directory: directory, segmentSize: segmentSize)
+  /// What the writer should know of the keeper's work.
+  struct Outlook {
+    /// Everything before this place is on stable storage.
+    var durable: RecordPlace?
+    /// There will be no further segment; asked again every second.
+    var prepareFailure: StoreError?
+    /// Writing on into the active segment would end in SIGBUS.
+    var activeFailure: StoreError?
+    /// Something may not be on stable storage, and nothing will ever tell that it is.
+    var syncFailure: StoreError?
+  }
+
+  var outlook: Outlook {
+    work.state.withLock {
+      Outlook(
+        durable: $0.durable, prepareFailure: $0.prepareFailure, activeFailure: $0.activeFailure,
+        syncFailure: $0.syncFailure)
     }
   }
 
@@ -42,11 +55,11 @@ final class SegmentKeeper: Sendable {
   /// Waits where the next one is not ready yet; throws what keeps it from becoming ready, and then
   /// the active segment stays the one it was.
   func roll(nextSequence: UInt64, size: Int) throws(StoreError) -> SegmentWriter {
-    state.withLock { state in
+    work.state.withLock { state in
       state.roomNeeded = size
       state.growFailure = nil
     }
-    let next: Result<SegmentWriter, StoreError> = state.wait { state in
+    let next: Result<SegmentWriter, StoreError> = wait(doing: work.stepAhead) { state in
       if let failure = state.growFailure { return .failure(failure) }
       guard let spare = state.spare else { return state.prepareFailure.map { .failure($0) } }
       guard spare.capacity >= size else { return nil }
@@ -59,149 +72,69 @@ final class SegmentKeeper: Sendable {
     return try next.get()
   }
 
-  /// Seals what is left, the active segment included, and ends the thread.
+  /// Waits until everything committed so far is on stable storage, or was found not to be.
+  func synchronize() {
+    let asked = work.state.withLock { state in
+      state.syncsAsked += 1
+      return state.syncsAsked
+    }
+    wait(doing: work.stepBehind) { $0.syncsMade >= asked ? () : nil }
+  }
+
+  /// Seals what is left, the active segment included, and ends the threads. Throws what keeps the
+  /// capture from being whole on stable storage.
   func finish(nextSequence: UInt64) throws(StoreError) {
-    state.withLock { state in
+    work.state.withLock { state in
       state.retired.append((state.active, nextSequence))
       state.isStopping = true
     }
-    thread.join()
-    if let failure = state.withLock({ $0.sealFailure }) { throw failure }
+    wait(doing: { self.work.stepAhead() || self.work.stepBehind() }) {
+      $0.isAheadDone && $0.isBehindDone ? () : nil
+    }
+    for thread in threads { thread.join() }
+    let state = work.state.withLock { ($0.syncFailure, $0.tidyFailure) }
+    if let failure = state.0 ?? state.1 { throw failure }
   }
 
-  // MARK: - The thread
-
-  private enum Work {
-    case prepare(number: UInt64)
-    case grow(SegmentWriter, size: Int)
-    case seal(SegmentWriter, nextSequence: UInt64)
-    case populate(SegmentWriter, next: SegmentWriter?)
-    case stop(unused: SegmentWriter?)
-  }
-
-  private static func run(_ state: Guarded<State>, directory: String, segmentSize: Int) {
-    var readAhead = PageReadAhead()
+  /// Waits for the threads to bring something about; where there are none, does their work.
+  private func wait<Result>(
+    doing step: () -> Bool, until take: (inout KeeperWork.State) -> Result?
+  ) -> Result {
+    guard schedule == .stepped else { return work.state.wait(until: take) }
     while true {
-      let work = state.wait(nanoseconds: readAhead.intervalNanoseconds) { Self.urgentWork(&$0) }
-      switch work ?? state.withLock({ .populate($0.active, next: $0.spare) }) {
-      case .populate(let active, let next):
-        readAhead.advance(active, next: next)
-      case .prepare(let number):
-        do throws(StoreError) {
-          let segment = try SegmentWriter(directory: directory, number: number, size: segmentSize)
-          try FileSystem.synchronizeDirectory(directory)
-          state.withLock { $0.spare = segment }
-        } catch {
-          state.withLock { $0.prepareFailure = error }
-        }
-      case .grow(let spare, let size):
-        let grown = Result { () throws(StoreError) in try spare.grow(to: size) }
-        state.withLock { state in
-          state.spare = spare
-          if case .failure(let error) = grown {
-            state.growFailure = error
-            state.roomNeeded = 0
-          }
-        }
-      case .seal(let segment, let nextSequence):
-        do throws(StoreError) {
-          try segment.seal(nextSequence: nextSequence)
-        } catch {
-          state.withLock { $0.sealFailure = $0.sealFailure ?? error }
-        }
-      case .stop(let unused):
-        do throws(StoreError) {
-          try unused?.discard()
-          try FileSystem.synchronizeDirectory(directory)
-        } catch {
-          state.withLock { $0.sealFailure = $0.sealFailure ?? error }
-        }
-        return
-      }
+      if let result = work.state.withLock(take) { return result }
+      let isWorking = step()
+      precondition(isWorking, "the keeper has nothing to do and its writer waits")
     }
   }
 
-  /// What cannot wait, the next segment before all: the writer may be waiting for it.
-  private static func urgentWork(_ state: inout State) -> Work? {
-    if state.spare == nil && state.prepareFailure == nil && !state.isStopping {
-      defer { state.nextNumber += 1 }
-      return .prepare(number: state.nextNumber)
-    }
-    if let spare = state.spare, spare.capacity < state.roomNeeded {
-      state.spare = nil
-      return .grow(spare, size: state.roomNeeded)
-    }
-    if !state.retired.isEmpty {
-      let (segment, nextSequence) = state.retired.removeFirst()
-      return .seal(segment, nextSequence: nextSequence)
-    }
-    if state.isStopping {
-      defer { state.spare = nil }
-      return .stop(unused: state.spare)
-    }
-    return nil
+  // MARK: - Stepped
+
+  /// One piece of the work ahead of the writer, for a keeper without threads. False: none is due.
+  func stepAhead() -> Bool { work.stepAhead() }
+
+  /// One piece of the work behind the writer, a sync where nothing else is due.
+  func stepBehind() {
+    if work.stepBehind() { return }
+    work.state.withLock { $0.syncsAsked += 1 }
+    _ = work.stepBehind()
   }
 }
 
-/// Faults pages in ahead of the writer, as far as its present rate needs and no further.
-///
-/// A page fault taken by the writer costs it half its speed and more at large frames. Populating
-/// far ahead of a slow writer has its own price: the disk gets every page twice.
-private struct PageReadAhead {
-  /// How much of the future is kept populated.
-  private static let horizonSeconds = 0.2
-  private static let distanceMax = 64 << 20
-  private static let stepSize = 4 << 20
+/// Who does a keeper's work.
+package enum KeeperSchedule: Sendable {
+  /// Threads of its own.
+  case threads
+  /// Whoever calls for it: a test that repeats.
+  case stepped
+}
 
-  private var segment: SegmentWriter?
-  private var populatedEnd = 0
-  private var spareEnd = 0
-  private var lastEnd = 0
-  private var lastTime = CaptureClock.monotonicNanoseconds()
-  private var bytesPerSecond = 0.0
-
-  /// How long the keeper may sleep: short while much is written.
-  var intervalNanoseconds: Int64 { bytesPerSecond > 1e6 ? 5_000_000 : 100_000_000 }
-
-  mutating func advance(_ active: SegmentWriter, next: SegmentWriter?) {
-    let isNew = active !== segment
-    if isNew {
-      segment = active
-      populatedEnd = spareEnd
-      spareEnd = 0
-      lastEnd = 0
-    }
-    measure(active.committedEnd.load(ordering: .acquiring), isNew: isNew)
-
-    let distance = min(Int(bytesPerSecond * Self.horizonSeconds), Self.distanceMax)
-    let target = min(lastEnd + distance, active.capacity)
-    populatedEnd = max(populatedEnd, lastEnd)
-    while populatedEnd < target {
-      let end = min(populatedEnd + Self.stepSize, target)
-      // A kernel before 5.14 cannot: then the writer takes the faults itself.
-      try? active.mapping.advise(populatedEnd..<end, .populateForWriting)
-      populatedEnd = max(end, active.committedEnd.load(ordering: .acquiring))
-    }
-    // Near the end, the beginning of the next segment belongs to the same future.
-    guard let next else { return }
-    let spill = min(lastEnd + distance - active.capacity, next.capacity)
-    while spareEnd < spill {
-      let end = min(spareEnd + Self.stepSize, spill)
-      try? next.mapping.advise(spareEnd..<end, .populateForWriting)
-      spareEnd = end
-    }
-  }
-
-  /// Follows the writer's rate: up at once, down by a tenth a step, so that a burst finds its pages.
-  private mutating func measure(_ end: Int, isNew: Bool) {
-    let now = CaptureClock.monotonicNanoseconds()
-    let seconds = max(Double(now - lastTime) / 1e9, 1e-4)
-    if !isNew {
-      let present = Double(end - lastEnd) / seconds
-      bytesPerSecond = max(present, bytesPerSecond * 0.9)
-      if bytesPerSecond < 1 { bytesPerSecond = 0 }
-    }
-    lastEnd = end
-    lastTime = now
-  }
+/// What is decided before a keeper starts.
+struct KeeperSettings: Sendable {
+  var directory: String
+  var segmentSize: Int
+  var sync: SyncPolicy
+  var freeSpaceMin: FreeSpaceMin
+  var schedule: KeeperSchedule
+  var files: FileSystem
 }

@@ -12,47 +12,66 @@ import Synchronization
 @safe final class SegmentWriter: @unchecked Sendable {
   let path: String
   let number: UInt64
-  let file: FileSystem.File
+  private let files: FileSystem
+  private let file: FileSystem.File
   private(set) var mapping: Mapping
 
-  /// The end of the committed records, for threads that follow the writer.
+  // For threads that follow the writer. It stores them in this order, they load them backwards:
+  // so an end goes with the sequence, or lies behind it.
+
+  /// The end of the committed records.
   let committedEnd = Atomic<Int>(SegmentLayout.headerSize)
+  /// The end of the last one that is not a checkpoint: what is worth a sync.
+  let contentEnd = Atomic<Int>(SegmentLayout.headerSize)
+  /// The sequence that follows them.
+  let committedSequence = Atomic<UInt64>(0)
+
+  /// The syncing thread's own: up to here everything is on stable storage.
+  private var synchronizedEnd = 0
 
   // The writer's own state, from `start` to `retire`.
   private(set) var header: SegmentHeader?
   private var base: UnsafeMutableRawPointer
   private var position = SegmentLayout.headerSize
-  private var recordLimit: Int
   private var salt: UInt32 = 0
   private var firstSequence: UInt64 = 0
 
   /// Creates the file and reserves its space. The first page stays zero, which marks it as unused.
-  init(directory: String, number: UInt64, size: Int) throws(StoreError) {
+  convenience init(
+    directory: String, number: UInt64, size: Int, files: FileSystem = .system
+  ) throws(StoreError) {
+    let path = "\(directory)/\(CapturePath.segmentName(number))"
+    try self.init(path: path, number: number, size: size, files: files)
+  }
+
+  /// The same under any name.
+  init(path: String, number: UInt64, size: Int, files: FileSystem) throws(StoreError) {
     _ = RecordLayout.isSound
-    path = "\(directory)/\(CapturePath.segmentName(number))"
+    self.path = path
     self.number = number
-    file = try FileSystem.open(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+    self.files = files
+    file = try files.open(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
     do throws(StoreError) {
-      try FileSystem.reserve(file, path, size: size)
-      mapping = try Mapping(file, path: path, size: size, writable: true)
+      try files.reserve(file, path, size: size)
+      try files.synchronize(file, path)
+      mapping = try Mapping(file, path: path, size: size, writable: true, files: files)
     } catch {
-      FileSystem.close(file)
-      try? FileSystem.remove(path)
+      files.close(file)
+      try? files.remove(path)
       throw error
     }
     unsafe base = mapping.buffer.baseAddress!
-    recordLimit = size - SegmentLayout.footerReserve
   }
 
-  deinit { FileSystem.close(file) }
+  deinit { files.close(file) }
 
   /// Makes room for one message that is larger than segments usually are. Before `start` only.
   func grow(to size: Int) throws(StoreError) {
     precondition(header == nil, "a segment grows before it is started")
-    try FileSystem.reserve(file, path, size: size)
-    mapping = try Mapping(file, path: path, size: size, writable: true)
+    try files.reserve(file, path, size: size)
+    try files.synchronize(file, path)
+    mapping = try Mapping(file, path: path, size: size, writable: true, files: files)
     unsafe base = mapping.buffer.baseAddress!
-    recordLimit = size - SegmentLayout.footerReserve
   }
 
   var capacity: Int { mapping.count }
@@ -69,6 +88,7 @@ import Synchronization
     self.header = header
     salt = header.salt
     self.firstSequence = firstSequence
+    committedSequence.store(firstSequence, ordering: .relaxed)
 
     var page = [UInt8](repeating: 0, count: SegmentLayout.headerSize)
     unsafe page.withUnsafeMutableBytes { unsafe header.write(to: $0) }
@@ -80,20 +100,13 @@ import Synchronization
     publish(first, at: 0)
   }
 
-  /// The parts of a record that are not its frames.
-  struct Description {
-    var kind: RecordKind
-    var flags: UInt8 = 0
-    var endpoint: UInt16 = 0
-    var sequence: UInt64
-    var monotonicNanoseconds: Int64
-  }
+  typealias Description = RecordDescription
 
   /// Appends one record; false when the segment has no room for it, and then nothing is changed.
   func append(_ record: Description, frames: Span<UnsafeRawBufferPointer>) -> Bool {
     let start = position
     let end = unsafe RecordLayout.recordEnd(startingAt: start, frames: frames)
-    guard end <= recordLimit, record.sequence - firstSequence <= UInt64(UInt32.max) else {
+    guard end <= recordLimit(of: record.kind), record.sequence - firstSequence <= UInt64(UInt32.max) else {
       return false
     }
     let length = end - start
@@ -104,24 +117,28 @@ import Synchronization
     let body = unsafe UnsafeRawBufferPointer(start: base + bodyStart, count: end - bodyStart)
     let bodyCheck = unsafe checksum(body, seed: salt)
 
-    let target = unsafe base + start
-    unsafe store(bodyCheck, target, RecordLayout.bodyCheckOffset)
-    unsafe store(
-      UInt32(record.sequence - firstSequence), target, RecordLayout.sequenceOffset)
-    unsafe store(record.monotonicNanoseconds, target, RecordLayout.timeOffset)
-    unsafe store(UInt32(frames.count), target, RecordLayout.frameCountOffset)
-    unsafe store(record.endpoint, target, RecordLayout.endpointOffset)
-    unsafe store(record.kind.rawValue, target, RecordLayout.kindOffset)
-    unsafe store(record.flags, target, RecordLayout.flagsOffset)
-    let headerCheck = unsafe CheckedHeaderWords(length: UInt32(length), record: target)
-      .check(salt: salt)
-    unsafe store(headerCheck, target, RecordLayout.headerCheckOffset)
+    unsafe record.writeHeader(
+      to: base + start, length: length, frameCount: frames.count, bodyCheck: bodyCheck,
+      firstSequence: firstSequence, salt: salt)
 
     storeZero(at: end)
     publish(UInt32(length).littleEndian, at: start)
     position = end
     committedEnd.store(end, ordering: .releasing)
+    if record.kind != .checkpoint { contentEnd.store(end, ordering: .releasing) }
+    let next = record.kind == .data ? record.sequence + 1 : record.sequence
+    committedSequence.store(next, ordering: .releasing)
     return true
+  }
+
+  /// Messages leave room for the events that tell why there are no more, and those for the footer.
+  @inline(__always)
+  private func recordLimit(of kind: RecordKind) -> Int {
+    switch kind {
+    case .footer: capacity
+    case .event: capacity - SegmentLayout.footerReserve
+    default: capacity - SegmentLayout.endReserve
+    }
   }
 
   /// The frame table and the frames; every byte between them is zero.
@@ -142,17 +159,10 @@ import Synchronization
         storeZero(at: (end - 1) & ~7)
         unsafe (base + frameStart).copyMemory(from: source, byteCount: frame.count)
       }
-      unsafe store(UInt32(frameStart - start), base + entry, 0)
-      unsafe store(UInt32(frame.count), base + entry, 4)
+      unsafe base.storeWord(UInt32(frameStart - start), at: entry)
+      unsafe base.storeWord(UInt32(frame.count), at: entry + 4)
       entry += RecordLayout.frameEntrySize
     }
-  }
-
-  @inline(__always)
-  private func store<T: FixedWidthInteger>(
-    _ value: T, _ target: UnsafeMutableRawPointer, _ offset: Int
-  ) {
-    unsafe target.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
   }
 
   @inline(__always)
@@ -167,34 +177,41 @@ import Synchronization
   }
 }
 
-/// The last record of a sealed segment: one frame, the sequence that follows its last message.
-enum SegmentFooter {
-  static let recordSize = RecordLayout.headerSize + RecordLayout.frameEntrySize + 8
-}
-
 extension SegmentWriter {
-  /// Ends the segment: footer, size cut to the end, bytes and size on stable storage.
+  /// Puts what is committed on stable storage. Returns up to where; nil when nothing is new.
+  ///
+  /// For one thread, which is not the writer's.
+  func synchronize() throws(StoreError) -> RecordPlace? {
+    let sequence = committedSequence.load(ordering: .acquiring)
+    let end = contentEnd.load(ordering: .acquiring)
+    guard end > synchronizedEnd else { return nil }
+    try mapping.synchronize(synchronizedEnd..<end)
+    synchronizedEnd = end
+    return RecordPlace(segment: number, offset: end, sequence: sequence)
+  }
+
+  /// Ends the segment: its bytes on stable storage, then footer, size cut to the end, and synced.
+  /// So a footer that is found after a power loss says that everything before it is there.
   ///
   /// The writer is done with it. Followers never read behind a footer, so cutting is safe.
   func seal(nextSequence: UInt64) throws(StoreError) {
     precondition(header != nil, "only a started segment is sealed")
-    recordLimit = capacity
-    let footer = nextSequence.littleEndian
-    let isAppended = unsafe withUnsafeBytes(of: footer) { bytes in
-      let frame = unsafe [UnsafeRawBufferPointer(bytes)]
+    try files.synchronize(file, path)
+    let footer = SegmentFooter(nextSequence: nextSequence)
+    let isAppended = unsafe footer.withFrames { frames in
       let description = Description(
         kind: .footer, sequence: nextSequence,
         monotonicNanoseconds: CaptureClock.monotonicNanoseconds())
-      return unsafe append(description, frames: frame.span)
+      return unsafe append(description, frames: frames)
     }
     precondition(isAppended, "the room of the footer is reserved")
-    try FileSystem.truncate(file, path, size: committedSize)
-    try FileSystem.synchronize(file, path)
+    try files.truncate(file, path, size: committedSize)
+    try files.synchronize(file, path)
   }
 
   /// Removes a segment that was reserved and never started.
   func discard() throws(StoreError) {
     precondition(header == nil, "a started segment belongs to the capture")
-    try FileSystem.remove(path)
+    try files.remove(path)
   }
 }

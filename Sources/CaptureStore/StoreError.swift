@@ -20,6 +20,8 @@ public enum StoreError: Error, Hashable, Sendable {
   case unknownFeatures(path: String, bits: UInt64)
   /// The first page of a segment is not what a segment starts with, or its check does not match.
   case damagedSegment(path: String, reason: String)
+  /// Another segment would leave less free space than is to be left. Bytes.
+  case freeSpace(path: String, free: Int, needed: Int, least: Int)
   /// One message needs a record of more than 4 GiB.
   case messageTooLarge(bytes: Int, frames: Int)
   /// A segment got as many messages as relative sequences can count, or a size out of range.
@@ -59,6 +61,9 @@ extension StoreError: CustomStringConvertible {
         + "use a newer zcap"
     case .damagedSegment(let path, let reason):
       "\(path): damaged segment: \(reason)"
+    case .freeSpace(let path, let free, let needed, let least):
+      "\(path): \(free) bytes are free, \(needed) more would leave less than \(least); "
+        + "make room, or allow less with --min-free"
     case .messageTooLarge(let bytes, let frames):
       "a message of \(bytes) bytes in \(frames) frames does not fit into a record (4 GiB)"
     case .segmentSize(let bytes, let allowed):

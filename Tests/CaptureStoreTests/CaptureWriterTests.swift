@@ -19,7 +19,7 @@ import Testing
     #expect(try permissions(CapturePath.manifest(capture.path)) == 0o600)
     #expect(try permissions(CapturePath.segment(capture.path, 0)) == 0o600)
     #expect(
-      try FileSystem.names(in: capture.path) == ["capture.json", "segments"],
+      try FileSystem.system.names(in: capture.path) == ["capture.json", "segments"],
       "and nothing temporary is left")
   }
 
@@ -88,7 +88,7 @@ import Testing
     #expect(throws: StoreError.captureExists(path: directory.file("c"))) {
       _ = try CaptureWriter(creating: directory.file("c"), manifest: .test())
     }
-    #expect(try FileSystem.names(in: directory.file("c")) == [])
+    #expect(try FileSystem.system.names(in: directory.file("c")) == [])
   }
 
   @Test(arguments: [-1, 0, 4096, 65_535, 128 << 30 + 1])
@@ -98,7 +98,7 @@ import Testing
       _ = try CaptureWriter(
         creating: directory.file("a/c"), manifest: .test(), segmentSize: size)
     }
-    #expect(try FileSystem.names(in: directory.path) == [])
+    #expect(try FileSystem.system.names(in: directory.path) == [])
   }
 
   @Test func aSizeThatIsNoPageIsRoundedUp() throws {

@@ -30,7 +30,7 @@ import Testing
   /// A capture of two segments that are both small.
   private static func record(_ path: String) throws -> Capture {
     let capture = try Capture.recorded(path, [], manifest: .test(endpoints: 2))
-    try FileSystem.remove(CapturePath.segment(path, 0))
+    try FileSystem.system.remove(CapturePath.segment(path, 0))
     var sequence: UInt64 = 0
     for (number, messages) in [Self.messages, [last]].enumerated() {
       let writer = try SegmentWriter(
@@ -67,8 +67,8 @@ import Testing
   private func flipEveryBit(
     from start: Int, _ body: (_ what: String) throws -> Bool
   ) throws {
-    let file = try FileSystem.open(path, O_RDWR)
-    defer { FileSystem.close(file) }
+    let file = try FileSystem.system.open(path, O_RDWR)
+    defer { FileSystem.system.close(file) }
     for offset in start..<intact.count {
       for bit in 0..<8 {
         var byte = intact[offset] ^ UInt8(1 << bit)

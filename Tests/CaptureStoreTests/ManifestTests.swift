@@ -18,7 +18,7 @@ import Testing
     manifest.endpoints[1].subscriptions = []
     try manifest.save(capture: directory.path)
     #expect(try Manifest.load(capture: directory.path) == manifest)
-    #expect(try FileSystem.names(in: directory.path) == ["capture.json"])
+    #expect(try FileSystem.system.names(in: directory.path) == ["capture.json"])
   }
 
   @Test func subscriptionPrefixesAreBytes() throws {

@@ -93,7 +93,7 @@ import Testing
     while append(writer, count, [[UInt8](repeating: 7, count: 100)]) { count += 1 }
     let end = writer.committedSize
     // 32 + 8 + 104 bytes a record, and 128 bytes are kept for the footer.
-    #expect(count == UInt64((65_536 - 128 - 4096) / 144))
+    #expect(count == UInt64((65_536 - 1024 - 4096) / 144))
     #expect(!append(writer, count, [[UInt8](repeating: 7, count: 60_000)]))
     #expect(writer.committedSize == end)
     #expect(writer.committedEnd.load(ordering: .relaxed) == end)
@@ -104,11 +104,11 @@ import Testing
     let directory = try TemporaryDirectory()
     let writer = try started(directory, size: 1 << 20)
     #expect(append(writer, 0, [Array("topic".utf8), [1, 2, 3]]))
-    #expect(try FileSystem.metadata(writer.path)?.size == 1 << 20)
+    #expect(try FileSystem.system.metadata(writer.path)?.size == 1 << 20)
     #expect(try Segment(path: writer.path)?.isSealed == false)
     try writer.seal(nextSequence: 1)
     // Header page; header, two table entries, 5 bytes on 8, 3 bytes on 8; footer.
-    #expect(try FileSystem.metadata(writer.path)?.size == 4096 + (32 + 16 + 8 + 8) + 48)
+    #expect(try FileSystem.system.metadata(writer.path)?.size == 4096 + (32 + 16 + 8 + 8) + 48)
     #expect(try Segment(path: writer.path)?.isSealed == true)
   }
 
@@ -116,8 +116,8 @@ import Testing
     let directory = try TemporaryDirectory()
     let writer = try started(directory, size: 65_536)
     // One record up to the last byte that messages may take.
-    #expect(append(writer, 0, [[UInt8](repeating: 7, count: 65_536 - 128 - 4096 - 64)]))
-    #expect(writer.committedSize == 65_536 - 128)
+    #expect(append(writer, 0, [[UInt8](repeating: 7, count: 65_536 - 1024 - 4096 - 64)]))
+    #expect(writer.committedSize == 65_536 - 1024)
     #expect(!append(writer, 1, []))
     try writer.seal(nextSequence: 1)
     #expect(try Segment(path: writer.path)?.isSealed == true)
@@ -128,7 +128,7 @@ import Testing
     let writer = try SegmentWriter(directory: directory.path, number: 3, size: 65_536)
     #expect(try Segment(path: writer.path) == nil)
     try writer.discard()
-    #expect(try FileSystem.metadata(writer.path) == nil)
+    #expect(try FileSystem.system.metadata(writer.path) == nil)
   }
 
   @Test func growingKeepsTheNumberAndGivesRoom() throws {

@@ -1,0 +1,74 @@
+// The records that the store itself writes into a segment, beside messages and events.
+
+/// The last record of a sealed segment: one frame, the sequence that follows its last message.
+struct SegmentFooter {
+  static let recordSize = RecordLayout.headerSize + RecordLayout.frameEntrySize + 8
+
+  var nextSequence: UInt64
+
+  /// Lends the record's one frame.
+  func withFrames<Result>(_ body: (Span<UnsafeRawBufferPointer>) -> Result) -> Result {
+    let value = nextSequence.littleEndian
+    return unsafe withUnsafeBytes(of: value) { bytes in
+      let frames = unsafe [UnsafeRawBufferPointer(bytes)]
+      return unsafe body(frames.span)
+    }
+  }
+}
+
+extension SegmentFooter {
+  /// The whole record, for a segment that is ended without its writer.
+  func record(firstSequence: UInt64, salt: UInt32) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: Self.recordSize)
+    unsafe bytes.withUnsafeMutableBytes { bytes in
+      let base = bytes.baseAddress!
+      let body = RecordLayout.headerSize
+      let frame = body + RecordLayout.frameEntrySize
+      unsafe base.storeWord(UInt32(frame), at: body)
+      unsafe base.storeWord(UInt32(8), at: body + 4)
+      unsafe base.storeWord(nextSequence, at: frame)
+      let bodyCheck = unsafe checksum(UnsafeRawBufferPointer(rebasing: bytes[body...]), seed: salt)
+      let description = RecordDescription(
+        kind: .footer, sequence: nextSequence,
+        monotonicNanoseconds: CaptureClock.monotonicNanoseconds())
+      unsafe description.writeHeader(
+        to: base, length: Self.recordSize, frameCount: 1, bodyCheck: bodyCheck,
+        firstSequence: firstSequence, salt: salt)
+      unsafe base.storeWord(UInt32(Self.recordSize), at: RecordLayout.lengthOffset)
+    }
+    return bytes
+  }
+}
+
+/// Says that everything before a place is on stable storage: one frame of three u64.
+struct Checkpoint: Hashable {
+  var place: RecordPlace
+
+  /// Lends the record's one frame.
+  func withFrames<Result>(_ body: (Span<UnsafeRawBufferPointer>) -> Result) -> Result {
+    let words: InlineArray<3, UInt64> = [
+      place.sequence.littleEndian, place.segment.littleEndian, UInt64(place.offset).littleEndian,
+    ]
+    return unsafe words.span.withUnsafeBytes { bytes in
+      let frames = unsafe [UnsafeRawBufferPointer(bytes)]
+      return unsafe body(frames.span)
+    }
+  }
+
+  init(_ place: RecordPlace) { self.place = place }
+
+  /// Reads the frame of a checkpoint; nil when it is not one that this version understands.
+  init?(_ record: RecordHeader, in segment: Segment) {
+    guard record.kind == .checkpoint, record.frameCount == 1,
+      let range = segment.frameRange(0, of: record), range.count >= 24
+    else { return nil }
+    let number = segment.load(UInt64.self, at: range.lowerBound + 8)
+    let offset = segment.load(UInt64.self, at: range.lowerBound + 16)
+    guard number <= FormatLimits.countMax, offset <= UInt64(FormatLimits.countMax) else {
+      return nil
+    }
+    place = RecordPlace(
+      segment: number, offset: Int(offset),
+      sequence: segment.load(UInt64.self, at: range.lowerBound))
+  }
+}

@@ -1,0 +1,77 @@
+import Glibc
+import Synchronization
+
+/// Faults pages in ahead of the writer, as far as its present rate needs and no further.
+///
+/// A page fault taken by the writer costs it half its speed and more at large frames. Populating
+/// far ahead of a slow writer has its own price: the disk gets every page twice.
+struct PageReadAhead {
+  /// How much of the future is kept populated.
+  private static let horizonSeconds = 0.2
+  private static let distanceMax = 64 << 20
+  private static let stepSize = 4 << 20
+
+  private var segment: SegmentWriter?
+  private var populatedEnd = 0
+  private var spareEnd = 0
+  private var lastEnd = 0
+  private var lastTime = CaptureClock.monotonicNanoseconds()
+  private var bytesPerSecond = 0.0
+
+  /// How long the keeper may sleep: short while much is written.
+  var intervalNanoseconds: Int64 { bytesPerSecond > 1e6 ? 5_000_000 : 100_000_000 }
+
+  /// Throws where writing further into the active segment would end in SIGBUS.
+  mutating func advance(_ active: SegmentWriter, next: SegmentWriter?) throws(StoreError) {
+    let isNew = active !== segment
+    if isNew {
+      segment = active
+      populatedEnd = spareEnd
+      spareEnd = 0
+      lastEnd = 0
+    }
+    measure(active.committedEnd.load(ordering: .acquiring), isNew: isNew)
+
+    let distance = min(Int(bytesPerSecond * Self.horizonSeconds), Self.distanceMax)
+    let target = min(lastEnd + distance, active.capacity)
+    populatedEnd = max(populatedEnd, lastEnd)
+    while populatedEnd < target {
+      let end = min(populatedEnd + Self.stepSize, target)
+      try populate(active, populatedEnd..<end)
+      populatedEnd = max(end, active.committedEnd.load(ordering: .acquiring))
+    }
+    // Near the end, the beginning of the next segment belongs to the same future.
+    guard let next else { return }
+    let spill = min(lastEnd + distance - active.capacity, next.capacity)
+    while spareEnd < spill {
+      let end = min(spareEnd + Self.stepSize, spill)
+      try populate(next, spareEnd..<end)
+      spareEnd = end
+    }
+  }
+
+  /// A kernel before 5.14 cannot: then the writer takes the faults itself. EFAULT tells what would
+  /// have been SIGBUS. Source: `madvise(2)`.
+  private func populate(_ segment: SegmentWriter, _ range: Range<Int>) throws(StoreError) {
+    do throws(StoreError) {
+      try segment.mapping.advise(range, .populateForWriting)
+    } catch .system(let operation, let path, EFAULT) {
+      throw .system(operation: operation, path: path, code: EFAULT)
+    } catch {
+      return
+    }
+  }
+
+  /// Follows the writer's rate: up at once, down by a tenth a step, so that a burst finds its pages.
+  private mutating func measure(_ end: Int, isNew: Bool) {
+    let now = CaptureClock.monotonicNanoseconds()
+    let seconds = max(Double(now - lastTime) / 1e9, 1e-4)
+    if !isNew {
+      let present = Double(end - lastEnd) / seconds
+      bytesPerSecond = max(present, bytesPerSecond * 0.9)
+      if bytesPerSecond < 1 { bytesPerSecond = 0 }
+    }
+    lastEnd = end
+    lastTime = now
+  }
+}
