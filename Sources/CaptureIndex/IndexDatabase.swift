@@ -168,7 +168,7 @@ struct IndexDatabase {
     }
     guard let last else { return true }
     let path = CapturePath.segment(capture.path, UInt64(try last.count("segment")))
-    guard let segment = try Segment(path: path),
+    guard let segment = try capture.openSegment(path),
       var cursor = SegmentCursor(segment, at: try last.count("offset"), verifying: .header)
     else { return false }
     let end = try last.count("end_offset")

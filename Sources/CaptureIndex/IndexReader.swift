@@ -13,6 +13,8 @@ public final class IndexReader {
   /// The rule that the index was made with.
   public let topicRule: TopicRule
   let database: IndexDatabase
+  /// Whether the index on disk is complete, so that nothing was made in memory.
+  public let isOnDisk: Bool
   /// Messages that an index knew behind the end of the segments.
   let lostAtEnd: Int64
 
@@ -28,6 +30,7 @@ public final class IndexReader {
       guard try index.isBacked(by: capture) else { return nil }
       return try Self.isComplete(index, capture) ? index : Self.complete(index, capture, rule)
     }
+    isOnDisk = (usable ?? nil).map { $0.queue === onDisk?.queue } ?? false
     database = try usable ?? Self.complete(nil, capture, rule)
     // What the index on disk counted and the segments do not have any more is told.
     let known = (try? onDisk?.place().sequence) ?? 0
@@ -141,7 +144,7 @@ public final class IndexReader {
     if isBeingRecorded { return .recording }
     let files = try capture.segmentFiles()
     for file in files {
-      guard let segment = try? Segment(path: file.path), segment.isSealed else { return .unclean }
+      guard let segment = try? capture.openSegment(file.path), segment.isSealed else { return .unclean }
     }
     return files.isEmpty ? .unclean : .sealed
   }

@@ -39,7 +39,8 @@ public final class Recorder: Sendable {
       host: ProcessInfo.processInfo.hostName, created: Self.now(), recorder: plan.recorder,
       endpoints: endpoints, topicRule: plan.topicRule.description, labels: plan.labels)
     let writer = try CaptureWriter(
-      creating: plan.capture, manifest: manifest, segmentSize: plan.segmentSize)
+      creating: plan.capture, manifest: manifest, segmentSize: plan.segmentSize,
+      sync: plan.sync, freeSpaceMin: plan.freeSpaceMin)
     let capture = try Capture(path: plan.capture)
     let intake = Intake(plan, sockets: sockets, writer: writer, stop: stop)
     try intake.subscribe()

@@ -11,6 +11,8 @@ public struct RecordingPlan: Sendable {
   /// Name and version of the program, for the manifest.
   public var recorder: String
   public var segmentSize = CaptureWriter.segmentSizeDefault
+  public var sync = SyncPolicy.standard
+  public var freeSpaceMin = FreeSpaceMin.standard
   public var ioThreads = 1
 
   /// Messages that libzmq may hold for each peer while the recorder is busy.

@@ -63,6 +63,20 @@ struct RecordCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      """
+      How often what was recorded is put on stable storage, which a power loss cannot take: a time, \
+      0 for when a segment is full, or always, which is slow.
+      """, valueName: "interval"))
+  var sync = SyncArgument(.standard)
+
+  @Option(
+    help: ArgumentHelp(
+      "Leave this much of the disk free, such as 5% or 2GiB: below it, recording ends.",
+      valueName: "space"))
+  var minFree = FreeSpaceArgument(.standard)
+
+  @Option(
+    help: ArgumentHelp(
       "How topics are told: auto, frame, delimiter:X, prefix:N or none.", valueName: "rule"))
   var topicRule: TopicRule = .auto
 
@@ -124,6 +138,8 @@ struct RecordCommand: ParsableCommand {
     plan.topicRule = topicRule
     plan.labels = Dictionary(labels.map { ($0.key, $0.value) }) { _, last in last }
     plan.segmentSize = segmentSize.bytes
+    plan.sync = sync.policy
+    plan.freeSpaceMin = minFree.least
     plan.ioThreads = ioThreads
     plan.receiveHighWaterMark = hwm
     plan.durationNanosecondsMax = duration?.nanoseconds

@@ -1,0 +1,36 @@
+import ArgumentParser
+import CaptureIndex
+import CaptureStore
+
+struct RecoverCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "recover",
+    abstract: "End what a recorder that was killed left open.",
+    discussion: """
+      Each segment without an end is ended at its last valid record; torn bytes behind it are kept \
+      aside in a .torn file, and what is missing is written down. Then the index is made anew. \
+      Reading a capture does not need this: it makes the capture whole on disk, so that it can be \
+      copied and checked. A capture that is whole stays as it is.
+      """)
+
+  @Argument(help: "Captures: paths, or names in the store.")
+  var captures: [String]
+
+  @Flag(help: "One JSON object a line.")
+  var json = false
+
+  func run() throws {
+    var isComplete = true
+    for name in captures {
+      let capture = try Capture(path: Store.path(forExisting: name))
+      let recovery = try Recovery.recover(capture)
+      if try recovery.isNeeded || !IndexReader(capture).isOnDisk {
+        let rule = TopicRule(capture.manifest.topicRule) ?? .auto
+        _ = try Indexer.rebuild(capture, rule: rule)
+      }
+      let report = try RecoveryReport(capture, recovery, IndexReader(capture))
+      isComplete = report.write(isJSON: json) && isComplete
+    }
+    if !isComplete { throw ExitCode.incomplete }
+  }
+}

@@ -1,0 +1,68 @@
+import CaptureIndex
+import CaptureStore
+
+/// `zcap recover`: what was ended, kept aside and found missing.
+struct RecoveryReport {
+  private let capture: Capture
+  private let recovery: Recovery
+  private let overview: IndexReader.Overview
+
+  init(_ capture: Capture, _ recovery: Recovery, _ index: IndexReader) throws {
+    self.capture = capture
+    self.recovery = recovery
+    overview = try index.overview()
+  }
+
+  private var tornBytes: Int { recovery.endings.reduce(0) { $0 + $1.tornBytes } }
+  private var damagedBytes: Int { recovery.endings.reduce(0) { $0 + $1.damagedBytes } }
+  private var corruptBytes: Int { recovery.endings.reduce(0) { $0 + $1.corruptBytes } }
+
+  /// Returns whether nothing of the capture is missing that can be told.
+  func write(isJSON: Bool) -> Bool {
+    if isJSON {
+      var output = DataOutput()
+      output.writeLine(json)
+      output.flush()
+    }
+    if recovery.isNeeded {
+      let count = recovery.endings.count
+      let segments = count == 1 ? "1 segment" : "\(count) segments"
+      Console.say("\(capture.path): recovered, \(segments) ended; \(kept)")
+    } else {
+      Console.say("\(capture.path): whole, nothing to recover; \(kept)")
+    }
+    for ending in recovery.endings where ending.tornBytes > 0 {
+      Console.say(
+        "\(CapturePath.segment(capture.path, ending.segment)): torn behind offset "
+          + "\(ending.offset); \(Units.bytes(ending.tornBytes)) kept aside in a .torn file")
+    }
+    for error in recovery.unreadable { Console.complain("\(error)") }
+    if overview.lost > 0 {
+      Console.complain("\(capture.path): \(Units.count(overview.lost)) messages are lost")
+    }
+    if corruptBytes > 0 {
+      Console.complain(
+        "\(capture.path): \(Units.bytes(corruptBytes)) were on stable storage and are damaged now: "
+          + "look at the disk")
+    }
+    return overview.lost == 0 && damagedBytes == 0 && corruptBytes == 0
+      && recovery.unreadable.isEmpty
+  }
+
+  private var kept: String { "\(Units.count(overview.messages)) messages" }
+
+  private var json: String {
+    var line = JSONLine()
+    line.add("capture", capture.name)
+    line.add("path", capture.path)
+    line.add("recovered", recovery.isNeeded)
+    line.add("segments_ended", recovery.endings.count)
+    line.add("messages", overview.messages)
+    line.add("lost", overview.lost)
+    line.add("torn_bytes", tornBytes)
+    line.add("damaged_bytes", damagedBytes)
+    line.add("corrupt_bytes", corruptBytes)
+    line.add("unreadable", recovery.unreadable.map(\.description))
+    return line.text
+  }
+}
