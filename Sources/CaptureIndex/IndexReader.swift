@@ -144,7 +144,9 @@ public final class IndexReader {
     if isBeingRecorded { return .recording }
     let files = try capture.segmentFiles()
     for file in files {
-      guard let segment = try? capture.openSegment(file.path), segment.isSealed else { return .unclean }
+      guard let segment = try? capture.openSegment(file.path), segment.isSealed else {
+        return .unclean
+      }
     }
     return files.isEmpty ? .unclean : .sealed
   }

@@ -42,7 +42,8 @@ public struct ClockPair: Hashable, Sendable {
 
   /// Source: `/proc/sys/kernel/random/boot_id`, see `random(4)`; 0 where it cannot be read.
   private static let currentBootID: UInt128 = {
-    guard let bytes = try? FileSystem.system.read("/proc/sys/kernel/random/boot_id", limit: 64) else {
+    guard let bytes = try? FileSystem.system.read("/proc/sys/kernel/random/boot_id", limit: 64)
+    else {
       return 0
     }
     let digits = String(decoding: bytes, as: UTF8.self).filter(\.isHexDigit)

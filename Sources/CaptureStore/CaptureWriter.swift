@@ -9,6 +9,8 @@ import Synchronization
 public final class CaptureWriter {
   public let path: String
   public private(set) var manifest: Manifest
+  /// The ids of the endpoints that it was made for, in their order.
+  public let endpointIDs: [UInt16]
   /// The sequence of the next message: the messages of the capture, those of earlier recordings
   /// and those that were lost included.
   public var nextSequence: UInt64 { sequence }
@@ -69,6 +71,7 @@ public final class CaptureWriter {
     }
     self.path = path
     self.manifest = manifest
+    endpointIDs = manifest.endpoints.indices.map { UInt16(truncatingIfNeeded: $0) }
     self.files = files
     self.sync = sync
     self.segmentSize = aligned(segmentSize, to: 4096)
@@ -97,6 +100,60 @@ public final class CaptureWriter {
       Self.removeUnused(path, files)
       throw error
     }
+  }
+
+  /// Goes on with a capture that is there, after recovering it, in a new segment.
+  ///
+  /// Endpoints that it does not have yet are added to its manifest; `endpointIDs` says which is
+  /// which. Throws `noSuchCapture`, `captureInUse`, `freeSpace`, `system`, and what says that it
+  /// cannot be understood; then the capture is as it was, or recovered.
+  public convenience init(
+    appendingTo path: String, endpoints: [RecordedEndpoint],
+    segmentSize: Int = CaptureWriter.segmentSizeDefault, sync: SyncPolicy = .standard,
+    freeSpaceMin: FreeSpaceMin = .none
+  ) throws(StoreError) {
+    try self.init(
+      appendingTo: Capture(path: path), endpoints: endpoints, segmentSize: segmentSize, sync: sync,
+      freeSpaceMin: freeSpaceMin, schedule: .threads)
+  }
+
+  package init(
+    appendingTo capture: Capture, endpoints: [RecordedEndpoint], segmentSize: Int,
+    sync: SyncPolicy, freeSpaceMin: FreeSpaceMin = .none, schedule: KeeperSchedule
+  ) throws(StoreError) {
+    guard Self.segmentSizes.contains(segmentSize) else {
+      throw .segmentSize(bytes: segmentSize, allowed: Self.segmentSizes)
+    }
+    path = capture.path
+    files = capture.files
+    self.sync = sync
+    self.segmentSize = aligned(segmentSize, to: 4096)
+    lock = try CaptureLock(path, files)
+    // Under the lock the manifest is the newest.
+    manifest = try Manifest.load(capture: path, files: files)
+    let recovery = try Recovery.recoverLocked(capture)
+    sequence = recovery.nextSequence
+    firstSequence = recovery.nextSequence
+    let segments = CapturePath.segments(path)
+    endpointIDs = manifest.add(endpoints)
+    guard manifest.endpoints.count <= Int(UInt16.max) + 1 else {
+      throw .tooManyEndpoints(path: path, count: manifest.endpoints.count)
+    }
+    if manifest != capture.manifest {
+      try manifest.save(capture: path, files: files)
+      try files.synchronizeDirectory(path)
+    }
+    try freeSpaceMin.check(path, taking: self.segmentSize, files)
+    segment = try SegmentWriter(
+      directory: segments, number: recovery.nextNumber, size: self.segmentSize, files: files)
+    try? segment.mapping.advise(0..<Self.firstPages, .populateForWriting)
+    segment.start(captureID: manifest.captureID, firstSequence: sequence)
+    try files.synchronizeDirectory(segments)
+    keeper = SegmentKeeper(
+      KeeperSettings(
+        directory: segments, segmentSize: self.segmentSize, sync: sync,
+        freeSpaceMin: freeSpaceMin, schedule: schedule, files: files),
+      active: segment)
   }
 
   /// Populated before the first message: what arrives until the keeper knows the rate.

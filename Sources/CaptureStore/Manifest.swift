@@ -34,6 +34,17 @@ public struct Manifest: Codable, Hashable, Sendable {
     self.labels = labels
   }
 
+  /// Adds endpoints that are not there yet. Returns the ids of all that were given.
+  mutating func add(_ added: [RecordedEndpoint]) -> [UInt16] {
+    added.map { endpoint in
+      if let known = endpoints.firstIndex(of: endpoint) {
+        return UInt16(truncatingIfNeeded: known)
+      }
+      endpoints.append(endpoint)
+      return UInt16(truncatingIfNeeded: endpoints.count - 1)
+    }
+  }
+
   /// The UUID as the segments carry it.
   var captureID: UInt128 {
     unsafe withUnsafeBytes(of: uuid.uuid) { unsafe $0.loadUnaligned(as: UInt128.self) }

@@ -55,7 +55,7 @@ public struct Recovery: Sendable {
     try capture.checkVersions()
     var recovery = Recovery()
     var unended: [UnendedSegment] = []
-    var told: Set<UInt64> = []
+    var endedBehind: [Segment] = []
     for file in try capture.segmentFiles() {
       recovery.nextNumber = max(recovery.nextNumber, file.number + 1)
       do throws(StoreError) {
@@ -68,15 +68,20 @@ public struct Recovery: Sendable {
         else {
           throw .damagedSegment(path: file.path, reason: "it belongs elsewhere")
         }
-        let found = try UnendedSegment(examining: segment, capture.files)
-        recovery.nextSequence = max(recovery.nextSequence, found.ending.nextSequence)
-        told.formUnion(found.segmentsToldOf)
-        if !segment.isSealed { unended.append(found) }
+        if let next = segment.footerNextSequence {
+          recovery.nextSequence = max(recovery.nextSequence, next)
+          if !unended.isEmpty { endedBehind.append(segment) }
+        } else {
+          let found = try UnendedSegment(examining: segment, capture.files)
+          recovery.nextSequence = max(recovery.nextSequence, found.ending.nextSequence)
+          unended.append(found)
+        }
       } catch .damagedSegment(let path, let reason) {
         recovery.unreadable.append(.damagedSegment(path: path, reason: reason))
       }
     }
     try removeLeftovers(capture)
+    let told = Set(endedBehind.flatMap(segmentsToldOf))
     try recovery.tell(unended.filter { !told.contains($0.ending.segment) }, capture)
     for segment in unended {
       try segment.keepTornBytes(capture.files)
@@ -100,6 +105,24 @@ public struct Recovery: Sendable {
     }
     try files.synchronizeDirectory(CapturePath.segments(capture.path))
     filesRemoved += 1
+  }
+
+  /// The segments that events in this one tell to have been ended: by a recovery that was
+  /// interrupted before it ended them.
+  private static func segmentsToldOf(in segment: Segment) -> [UInt64] {
+    var cursor = SegmentCursor(segment, verifying: .body)
+    var numbers: [UInt64] = []
+    while true {
+      switch cursor.next() {
+      case .record(let record):
+        guard let event = StoredEvent(record, in: segment), event.kind == "recovered",
+          let number = event.number("segment")
+        else { continue }
+        numbers.append(UInt64(clamping: number))
+      case .damage: continue
+      case .end: return numbers
+      }
+    }
   }
 
   static let tornSuffix = ".torn"
@@ -153,8 +176,6 @@ private struct UnendedSegment {
   let contentEnd: Int
   /// A footer stands at the end already: only the rest of the file is to go.
   let hasFooter: Bool
-  /// The segments that events in this one tell to have been ended.
-  var segmentsToldOf: [UInt64] = []
 
   init(examining segment: Segment, _ files: FileSystem) throws(StoreError) {
     path = segment.path
@@ -177,11 +198,6 @@ private struct UnendedSegment {
         }
         if let place = Checkpoint(record, in: segment)?.place, place.segment == number {
           durable = max(durable, place.offset)
-        }
-        if let event = StoredEvent(record, in: segment), event.kind == "recovered",
-          let told = event.number("segment")
-        {
-          segmentsToldOf.append(UInt64(clamping: told))
         }
         end = record.end
       case .damage(let damage):

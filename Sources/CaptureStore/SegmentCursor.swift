@@ -146,9 +146,13 @@ extension RecordLayout {
 
 extension Segment {
   /// Whether the file ends with a valid footer: nothing was torn off, nothing will be added.
-  public var isSealed: Bool {
+  public var isSealed: Bool { footerNextSequence != nil }
+
+  /// The sequence that the footer at the end of the file tells to be next; nil where none is.
+  var footerNextSequence: UInt64? {
     let offset = size - SegmentFooter.recordSize
-    guard var cursor = SegmentCursor(self, at: offset, verifying: .body) else { return false }
-    return cursor.next() == .end(isSealed: true)
+    guard var cursor = SegmentCursor(self, at: offset, verifying: .body) else { return nil }
+    _ = cursor.next()
+    return cursor.footerNextSequence
   }
 }

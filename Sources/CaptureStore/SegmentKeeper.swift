@@ -28,6 +28,15 @@ final class SegmentKeeper: Sendable {
       }
   }
 
+  /// Without `finish`: the threads end, and the active segment stays without an end.
+  deinit {
+    let isFinished = work.state.withLock { state in
+      defer { state.isStopping = true }
+      return state.isStopping
+    }
+    if !isFinished { for thread in threads { thread.join() } }
+  }
+
   /// Changes whenever there is something new for `outlook` to tell: cheap to look at.
   var newsCount: Int { work.newsCount }
 

@@ -106,7 +106,8 @@ import Synchronization
   func append(_ record: Description, frames: Span<UnsafeRawBufferPointer>) -> Bool {
     let start = position
     let end = unsafe RecordLayout.recordEnd(startingAt: start, frames: frames)
-    guard end <= recordLimit(of: record.kind), record.sequence - firstSequence <= UInt64(UInt32.max) else {
+    guard end <= recordLimit(of: record.kind), record.sequence - firstSequence <= UInt64(UInt32.max)
+    else {
       return false
     }
     let length = end - start

@@ -20,6 +20,8 @@ public enum StoreError: Error, Hashable, Sendable {
   case unknownFeatures(path: String, bits: UInt64)
   /// The first page of a segment is not what a segment starts with, or its check does not match.
   case damagedSegment(path: String, reason: String)
+  /// A capture has room for 65,536 endpoints.
+  case tooManyEndpoints(path: String, count: Int)
   /// Another segment would leave less free space than is to be left. Bytes.
   case freeSpace(path: String, free: Int, needed: Int, least: Int)
   /// One message needs a record of more than 4 GiB.
@@ -61,6 +63,8 @@ extension StoreError: CustomStringConvertible {
         + "use a newer zcap"
     case .damagedSegment(let path, let reason):
       "\(path): damaged segment: \(reason)"
+    case .tooManyEndpoints(let path, let count):
+      "\(path): \(count) endpoints are more than a capture can have (65536); use another capture"
     case .freeSpace(let path, let free, let needed, let least):
       "\(path): \(free) bytes are free, \(needed) more would leave less than \(least); "
         + "make room, or allow less with --min-free"
