@@ -131,6 +131,8 @@ public struct Recovery: Sendable {
   /// What an interrupted recovery was about to name.
   private static func removeLeftovers(_ capture: Capture) throws(StoreError) {
     let directory = CapturePath.segments(capture.path)
+    // A power loss may have left the manifest alone.
+    guard try capture.files.metadata(directory) != nil else { return }
     for name in try capture.files.names(in: directory) where name.hasSuffix(newSuffix) {
       try capture.files.remove("\(directory)/\(name)")
     }
@@ -192,7 +194,10 @@ private struct UnendedSegment {
     while !isEnded {
       switch cursor.next() {
       case .record(let record):
-        if record.kind == .data && record.sequence >= next {
+        // Others tell what the next message has: so much was there, and is told to be missing.
+        if record.kind != .data {
+          next = max(next, record.sequence)
+        } else if record.sequence >= next {
           held += 1
           next = record.sequence + 1
         }
