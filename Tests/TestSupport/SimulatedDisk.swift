@@ -165,7 +165,9 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
     for name in try FileManager.default.contentsOfDirectory(atPath: path).sorted() {
       let place = "\(path)/\(name)"
       var isDirectory: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: place, isDirectory: &isDirectory) else { continue }
+      guard FileManager.default.fileExists(atPath: place, isDirectory: &isDirectory) else {
+        continue
+      }
       if isDirectory.boolValue {
         let inner = SimulatedDirectory()
         directories.append(inner)
