@@ -27,7 +27,8 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
     case mmap, munmap, madvise, msync, statvfs, fileSystemType
   }
 
-  /// A call that is made to fail: the n-th from 1, of any kind or of one.
+  /// A call that is made to fail: the n-th from 1, of any kind or of one. Where it persists, so do
+  /// all later calls of its kind.
   package struct Fault: Sendable {
     var call: Int
     var kind: Call?
@@ -100,7 +101,8 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
       faultsMade.append(kind)
       // These two have their effect all the same.
       if kind == .close || kind == .munmap { _ = call() }
-      onFault()
+      // An interrupted call has done nothing.
+      if fault.code != EINTR { onFault() }
       errno = fault.code
       return failure
     }
@@ -110,7 +112,8 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
   private func isDue(_ fault: Fault, _ kind: Call) -> Bool {
     if let wanted = fault.kind, wanted != kind { return false }
     let number = fault.kind.map { counts[$0, default: 0] } ?? callsMade
-    return fault.persists ? number >= fault.call : number == fault.call
+    if fault.persists, let first = faultsMade.first { return kind == first }
+    return number == fault.call
   }
 
   // MARK: - What the kernel does by itself
