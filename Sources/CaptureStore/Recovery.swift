@@ -81,7 +81,8 @@ public struct Recovery: Sendable {
       }
     }
     try removeLeftovers(capture)
-    let told = Set(endedBehind.flatMap(segmentsToldOf))
+    var told: Set<UInt64> = []
+    for segment in endedBehind { told.formUnion(try segmentsToldOf(in: segment)) }
     try recovery.tell(unended.filter { !told.contains($0.ending.segment) }, capture)
     for segment in unended {
       try segment.keepTornBytes(capture.files)
@@ -109,7 +110,7 @@ public struct Recovery: Sendable {
 
   /// The segments that events in this one tell to have been ended: by a recovery that was
   /// interrupted before it ended them.
-  private static func segmentsToldOf(in segment: Segment) -> [UInt64] {
+  private static func segmentsToldOf(in segment: Segment) throws(StoreError) -> [UInt64] {
     var cursor = SegmentCursor(segment, verifying: .body)
     var numbers: [UInt64] = []
     while true {
@@ -119,7 +120,8 @@ public struct Recovery: Sendable {
           let number = event.number("segment")
         else { continue }
         numbers.append(UInt64(clamping: number))
-      case .damage: continue
+      case .damage:
+        if let failure = cursor.failure { throw failure }
       case .end: return numbers
       }
     }
@@ -220,6 +222,8 @@ private struct UnendedSegment {
         damages.append(damage.range)
       }
     }
+    // What cannot be read now is not known to be damaged.
+    if let failure = cursor.failure { throw failure }
     hasFooter = cursor.footerNextSequence != nil
     contentEnd = hasFooter ? end : try files.contentEnd(path, from: end)
     ending = Recovery.Ending(
