@@ -120,7 +120,9 @@ import Testing
     var cursor = CaptureCursor(capture, verifying: .body)
     var places: [RecordPlace] = []
     while let record = CaptureWalk.record(cursor.next()) {
-      if let checkpoint = Checkpoint(record, in: cursor.segment!) { places.append(checkpoint.place) }
+      if let checkpoint = Checkpoint(record, in: cursor.segment!) {
+        places.append(checkpoint.place)
+      }
     }
     return places
   }
@@ -138,7 +140,8 @@ import Testing
       try Self.check(scene, told, what)
       guard let failure else { break }
       // Closing and unmapping are harmless; what is interrupted is done again.
-      let isHarmless = [.close, .munmap, .madvise].contains(failure) || code == EINTR
+      let isHarmless =
+        [.close, .munmap, .madvise].contains(failure) || code == EINTR
         || code == EOPNOTSUPP && failure == .fallocate
       if !persists && isHarmless && !(code == EINTR && failure == .mmap) {
         #expect(!told.isAnythingTold, "\(what): \(told.errors) \(told.notices)")
@@ -148,5 +151,100 @@ import Testing
       call += 1
     }
     #expect(failed > 100)
+  }
+
+  @Test(arguments: [ENOSPC, EIO], [1, 2, 3, 5, 8, 13])
+  func threadsSurviveIt(code: CInt, call: Int) throws {
+    let kinds: [SimulatedDisk.Call] = [.fsync, .msync, .fallocate, .open, .ftruncate, .mmap]
+    for kind in kinds {
+      let scene = try Scene()
+      scene.disk.fail(.init(call: call, of: kind, with: code, persists: call % 2 == 0))
+      let told = Self.record(scene, .threads)
+      let what: Comment = "\(kind) \(call), errno \(code)"
+      try Self.check(scene, told, what)
+    }
+  }
+
+  // MARK: - Recovering and reading
+
+  /// A capture that was left open, with lost pages between its messages and a torn end. Returns
+  /// what of the messages is there.
+  private static func leaveUnclean(_ scene: Scene) throws -> CaptureWalk {
+    var writer: CaptureWriter? = try CaptureWriter(
+      creating: scene.path, manifest: .test(), segmentSize: 64 << 10, sync: .standard,
+      schedule: .stepped, files: scene.files)
+    for message in messages.prefix(22) { try writer!.append(message) }
+    _ = writer!.stepAhead()
+    writer = nil
+    let file = try FileHandle(
+      forUpdating: URL(filePath: CapturePath.segment(scene.path, 0)))
+    try file.seek(toOffset: 20_000)
+    try file.write(contentsOf: [UInt8](repeating: 0, count: 8_192))
+    try file.close()
+    let last = try FileHandle(forUpdating: URL(filePath: CapturePath.segment(scene.path, 1)))
+    try last.seek(toOffset: 30_000)
+    try last.write(contentsOf: [1, 2, 3])
+    try last.close()
+    let walk = CaptureWalk(try Capture(path: scene.path))
+    #expect(walk.order.count > 16 && !walk.missing.isEmpty && !walk.damages.isEmpty)
+    return walk
+  }
+
+  @Test(arguments: [ENOSPC, EIO, EINTR])
+  func recoverySurvivesTheFailureOfAnyCall(code: CInt) throws {
+    for call in 1... {
+      let scene = try Scene()
+      let before = try Self.leaveUnclean(scene)
+      let callsBefore = scene.disk.callCount
+      scene.disk.fail(.init(call: callsBefore + call, with: code))
+      var error: StoreError?
+      do throws(StoreError) {
+        _ = try Recovery.recover(Capture(path: scene.path, files: scene.files))
+      } catch let caught {
+        error = caught
+      }
+      let failure = scene.disk.failedCalls.first
+      let what: Comment = "call \(call), \(failure.map { "\($0)" } ?? "none"), errno \(code)"
+      let isHarmless = [nil, .close, .munmap, .madvise].contains(failure) || code == EINTR
+      if isHarmless && failure != .mmap { #expect(error == nil, what) }
+
+      scene.disk.fail(nil)
+      for round in ["then", "recovered", "recovered twice"] {
+        let walk = CaptureWalk(try Capture(path: scene.path))
+        #expect(walk.order == before.order && walk.messages == before.messages, "\(round) \(what)")
+        #expect(walk.missing == before.missing, "\(round) \(what)")
+        let tree = try fileTree(scene.path)
+        let recovery = try Recovery.recover(Capture(path: scene.path, files: scene.files))
+        // Either it was told that something kept it from its end, or it had come there.
+        if round != "then" || error == nil {
+          #expect(!recovery.isNeeded, "\(round) \(what)")
+          #expect(try fileTree(scene.path) == tree, "\(round) \(what)")
+        }
+      }
+      if failure == nil { return }
+    }
+  }
+
+  @Test(arguments: [EIO, EINTR])
+  func readingTellsTheFailureOfAnyCall(code: CInt) throws {
+    let scene = try Scene()
+    let whole = try Self.leaveUnclean(scene)
+    for call in 1... {
+      let callsBefore = scene.disk.callCount
+      let failuresBefore = scene.disk.failedCalls.count
+      scene.disk.fail(.init(call: callsBefore + call, with: code))
+      let what: Comment = "call \(call), errno \(code)"
+      do throws(StoreError) {
+        let walk = CaptureWalk(try Capture(path: scene.path, files: scene.files))
+        let isTold = !walk.unreadable.isEmpty || !Set(walk.damages).isSubset(of: whole.damages)
+        let isWhole = walk.order == whole.order && walk.messages == whole.messages
+        #expect(isWhole || isTold, what)
+        #expect(walk.messages.allSatisfy { whole.messages[$0.key] == $0.value }, what)
+        if code == EINTR { #expect(isWhole || !walk.unreadable.isEmpty, what) }
+      } catch {
+        #expect(code != EINTR, "\(what): \(error)")
+      }
+      if scene.disk.failedCalls.count == failuresBefore { return }
+    }
   }
 }
