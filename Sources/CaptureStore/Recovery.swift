@@ -35,6 +35,9 @@ public struct Recovery: Sendable {
   /// Segments that cannot be read and were left alone, or that were kept aside.
   public internal(set) var unreadable: [StoreError] = []
 
+  /// How long it took.
+  public internal(set) var nanoseconds: Int64 = 0
+
   /// Whether there was anything to do.
   public var isNeeded: Bool { !endings.isEmpty || filesRemoved > 0 || !unreadable.isEmpty }
 
@@ -52,6 +55,7 @@ public struct Recovery: Sendable {
 
   /// The same for whoever holds the lock.
   static func recoverLocked(_ capture: Capture) throws(StoreError) -> Recovery {
+    let begun = CaptureClock.monotonicNanoseconds()
     try capture.checkVersions()
     var recovery = Recovery()
     var unended: [UnendedSegment] = []
@@ -89,6 +93,7 @@ public struct Recovery: Sendable {
       try segment.end(capture.files)
       recovery.endings.append(segment.ending)
     }
+    recovery.nanoseconds = CaptureClock.monotonicNanoseconds() - begun
     return recovery
   }
 
