@@ -44,6 +44,7 @@ package final class PowerLossRun {
     let disk = try SimulatedDisk(root: found, seed: random.next())
     let path = capture
     let isNew = messages.isEmpty && !FileManager.default.fileExists(atPath: path)
+    defer { disk.interruptNoMore() }
     let segmentSize = [64, 64, 68, 100, 192][random.int(0...4)] << 10
     let sync: SyncPolicy = [.always, .atSeal, .standard][random.int(0...2)]
     var writer: CaptureWriter?
@@ -153,6 +154,7 @@ package final class PowerLossRun {
   /// Recovers; the power goes once more meanwhile, if `isInterrupted` and if it lasts long enough.
   package func recover(isInterrupted: Bool) throws {
     let disk = try SimulatedDisk(root: found, seed: random.next())
+    defer { disk.interruptNoMore() }
     var isOver = false
     if isInterrupted {
       disk.interrupt(atCall: random.int(1...90)) { [self] in

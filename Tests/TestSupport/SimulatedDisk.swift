@@ -62,9 +62,13 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
   private var faultsMade: [Call] = []
   private var interruption: (call: Int, action: () -> Void)?
 
+  /// Whether reserving space does so; else only the size is set: what must never be.
+  let keepsReservations: Bool
+
   /// Everything that is below `root` counts as synced.
-  package init(root: String, seed: UInt64) throws {
+  package init(root: String, seed: UInt64, keepsReservations: Bool = true) throws {
     self.root = root
+    self.keepsReservations = keepsReservations
     random = SplitMix64(seed: seed)
     tree = SimulatedDirectory()
     directories = [tree]
@@ -83,6 +87,10 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
   package func interrupt(atCall call: Int, _ action: @escaping () -> Void) {
     lock.withLock { interruption = (callsMade + call, action) }
   }
+
+  /// Nothing is done any more in front of a call: to be told when a test is done with the disk,
+  /// which what was to be done may hold.
+  package func interruptNoMore() { lock.withLock { interruption = nil } }
 
   /// Makes one call, or lets it fail.
   func make<Result>(
