@@ -15,6 +15,24 @@ struct IndexDatabase {
     return configuration
   }
 
+  /// For a file that is written beside a recorder, and read by others meanwhile.
+  private static var live: Configuration {
+    var configuration = writing
+    configuration.journalMode = .wal
+    // The index is derived: after a power loss it is made again, so commits need not wait for it.
+    configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = OFF") }
+    return configuration
+  }
+
+  /// Opens what is there to go on with it; nil when it is no index that can be gone on with.
+  static func reopen(_ path: String, of capture: Capture) -> IndexDatabase? {
+    guard let known = open(path, of: capture), (try? known.isBacked(by: capture)) == true else {
+      return nil
+    }
+    try? known.queue.close()
+    return (try? DatabaseQueue(path: path, configuration: live)).map(IndexDatabase.init)
+  }
+
   /// Creates an index file, in place of any that is there.
   static func create(_ path: String) throws -> IndexDatabase {
     for suffix in ["", "-wal", "-shm", "-journal"] where unsafe access(path + suffix, F_OK) == 0 {
@@ -22,11 +40,7 @@ struct IndexDatabase {
     }
     let mask = umask(0o077)
     defer { umask(mask) }
-    var configuration = writing
-    configuration.journalMode = .wal
-    // The index is derived: after a power loss it is made again, so commits need not wait for it.
-    configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = OFF") }
-    let queue = try DatabaseQueue(path: path, configuration: configuration)
+    let queue = try DatabaseQueue(path: path, configuration: live)
     try queue.write { try IndexSchema.create($0) }
     return IndexDatabase(queue: queue)
   }

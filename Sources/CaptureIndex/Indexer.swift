@@ -17,6 +17,25 @@ public final class Indexer {
     try database.store(&walk)
   }
 
+  /// Goes on with the index of a capture where it left off; one that cannot be gone on with, or was
+  /// made by another rule, is made anew.
+  public init(
+    continuing capture: Capture, rule: TopicRule, verifying: SegmentCursor.Verification
+  ) throws {
+    let path = CapturePath.index(capture.path)
+    var walk = IndexWalk(capture, rule: rule, verifying: verifying)
+    if let known = IndexDatabase.reopen(path, of: capture), known.topicRule() == rule,
+      let past = try? known.past(verifying: verifying), (try? walk.resume(past)) != nil
+    {
+      database = known
+    } else {
+      walk = IndexWalk(capture, rule: rule, verifying: verifying)
+      database = try IndexDatabase.create(path)
+    }
+    self.walk = walk
+    try database.store(&self.walk)
+  }
+
   /// How far one call came.
   public enum Progress: Sendable {
     /// There is more to read already.

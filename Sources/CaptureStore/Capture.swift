@@ -15,6 +15,11 @@ public struct Capture: Sendable {
     manifest = try Manifest.load(capture: path, files: files)
   }
 
+  /// Whether there is something at a path, a capture or not.
+  public static func exists(at path: String) -> Bool {
+    (try? FileSystem.system.metadata(path)) ?? nil != nil
+  }
+
   /// The last part of the path: how `zcap ls` calls it.
   public var name: String {
     path.split(separator: "/").last.map(String.init) ?? path
