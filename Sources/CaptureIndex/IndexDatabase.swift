@@ -88,10 +88,8 @@ struct IndexDatabase {
       try Self.storeSummaries(walk, news, database)
       for block in news.blocks { try Self.store(block, database) }
       if let block = walk.openBlock { try Self.store(block, database) }
-      for sequences in news.missing {
-        try database.cachedStatement(sql: "INSERT OR REPLACE INTO missing VALUES (?, ?)")
-          .execute(arguments: [Int64(sequences.lowerBound), sequences.count])
-      }
+      try Self.store(news.ledger, database)
+      try Self.storeCounters(walk, news.counters, database)
       try Self.storeProgress(walk, database)
     }
   }
@@ -155,11 +153,14 @@ struct IndexDatabase {
   private static func storeProgress(_ walk: IndexWalk, _ database: Database) throws {
     let capture = walk.cursor.capture
     let place = walk.cursor.place
+    let totals = walk.ledger.totals
     try database.cachedStatement(
-      sql: "INSERT OR REPLACE INTO progress VALUES (1, ?, ?, ?, ?, ?, ?, ?)"
+      sql: "INSERT OR REPLACE INTO progress VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     ).execute(arguments: [
-      capture.manifest.uuid.uuidString, walk.rule.description, Int64(place.segment), place.offset,
-      Int64(place.sequence), walk.lost, walk.damagedBytes,
+      capture.manifest.uuid.uuidString, walk.rule.description, walk.counters.rules.storedText,
+      Int64(place.segment), place.offset, Int64(place.sequence), totals.missing,
+      totals.lostOnTheWay, totals.recordedEvents, totals.derivedEvents, totals.damages,
+      totals.damagedBytesUnlisted, totals.lastTime, totals.isCounterLimitTold,
     ])
     let endpoint = try database.cachedStatement(sql: "INSERT OR IGNORE INTO endpoint VALUES (?, ?)")
     for (id, recorded) in capture.manifest.endpoints.enumerated() {
@@ -192,7 +193,7 @@ struct IndexDatabase {
     return cursor.offset == end
   }
 
-  private static func progress(_ database: Database) throws -> Row {
+  static func progress(_ database: Database) throws -> Row {
     guard let row = try Row.fetchOne(database, sql: "SELECT * FROM progress") else {
       throw DatabaseError(message: "the index has no progress row")
     }
@@ -220,14 +221,15 @@ struct IndexDatabase {
         codecs: try codecs.map { try $0.text("tag") },
         summaries: try Self.summaries(database),
         eras: try Self.eras(database),
-        lost: try row.integer("lost", in: Self.totals),
-        damagedBytes: try row.integer("damaged_bytes", in: Self.totals))
+        ledger: try Self.ledger(row),
+        recentMissing: try Self.recentMissing(database),
+        counters: try Self.counters(database, rules: try Self.sequences(row).count))
     }
   }
 
-  private static let endpointMax = Int(UInt16.max)
+  static let endpointMax = Int(UInt16.max)
   /// Counts that the walk goes on from; beyond any capture, and adding to them cannot overflow.
-  private static let totals: ClosedRange<Int64> = 0...1 << 60
+  static let totals: ClosedRange<Int64> = 0...1 << 60
 
   private static func summaries(_ database: Database) throws -> [IndexWalk.Summary] {
     try Row.fetchAll(database, sql: "SELECT * FROM summary ORDER BY id").map { row in

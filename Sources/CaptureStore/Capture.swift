@@ -72,10 +72,13 @@ extension Capture {
     try FileSystem.system.space(path).free
   }
 
-  /// Changes the topic rule in the manifest; the recorded frames stay as they are.
-  public func replace(topicRule: String) throws(StoreError) {
+  /// Changes rules in the manifest, those that are given; the recorded frames stay as they are.
+  public func replace(
+    topicRule: String? = nil, sequences: [String]? = nil
+  ) throws(StoreError) {
     var manifest = manifest
-    manifest.topicRule = topicRule
+    if let topicRule { manifest.topicRule = topicRule }
+    if let sequences { manifest.sequences = sequences.isEmpty ? nil : sequences }
     try manifest.save(capture: path, files: files)
   }
 
