@@ -19,7 +19,10 @@ struct Zcap: ParsableCommand {
       Exit codes: 0 done; 1 failed; 3 done, but something was lost or cut short; 64 usage.
       """,
     version: "zcap \(version) (libzmq \(libraryVersion))",
-    subcommands: [RecordCommand.self, ListCommand.self, ReplayCommand.self, ReindexCommand.self])
+    subcommands: [
+      RecordCommand.self, ListCommand.self, ReplayCommand.self, VerifyCommand.self,
+      ReindexCommand.self,
+    ])
 
   static func main() {
     // A closed pipe is an error of the write that meets it, not the end of a recording.
