@@ -41,6 +41,10 @@ struct JSONLine {
     addRaw(Self.quoted(name).dropFirst().dropLast().description, String(value))
   }
 
+  mutating func add(_ name: String, _ values: [JSONLine]) {
+    addRaw(name, "[\(values.map(\.text).joined(separator: ","))]")
+  }
+
   /// A topic: text, with `�` for what is not UTF-8 and then also as `topic_base64`.
   mutating func add(topic: [UInt8]?) {
     guard let topic else { return addRaw("topic", "null") }
