@@ -96,10 +96,10 @@ public enum IndexVerification: Hashable, Sendable {
 
   /// Whether something follows that an index should know.
   private static func hasMore(_ walk: inout IndexWalk) throws -> Bool {
-    let before = (walk.cursor.nextSequence, walk.damagedBytes)
+    let before = (walk.cursor.nextSequence, walk.ledger.totals)
     while true {
       let end = try walk.advance(steps: 1)
-      if (walk.cursor.nextSequence, walk.damagedBytes) != before { return true }
+      if (walk.cursor.nextSequence, walk.ledger.totals) != before { return true }
       if end != .more { return false }
     }
   }
