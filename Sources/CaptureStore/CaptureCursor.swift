@@ -134,7 +134,7 @@ public struct CaptureCursor {
       return end > nextSequence ? missing(upTo: end) : nil
     case .end(isSealed: false):
       if isWriterGone {
-        if let damage = damageBehindEnd() { return tell(damage) }
+        if let damage = try damageBehindEnd() { return tell(damage) }
         cursor = nil
         return nil
       }
@@ -153,9 +153,9 @@ public struct CaptureCursor {
   }
 
   /// A length of 0 in front of records is damage and not the end, once nobody is writing.
-  private mutating func damageBehindEnd() -> Damage? {
+  private mutating func damageBehindEnd() throws(StoreError) -> Damage? {
     // Opened anew: while it was being written its size was another one.
-    guard let here = cursor, let whole = try? capture.openSegment(here.segment.path),
+    guard let here = cursor, let whole = try capture.openSegment(here.segment.path),
       var behind = SegmentCursor(whole, at: here.offset, verifying: verification)
     else { return nil }
     let damage = behind.passOverGap()

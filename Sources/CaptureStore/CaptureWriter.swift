@@ -144,6 +144,7 @@ public final class CaptureWriter {
       try files.synchronizeDirectory(path)
     }
     try freeSpaceMin.check(path, taking: self.segmentSize, files)
+    try files.makeDirectories(segments)
     segment = try SegmentWriter(
       directory: segments, number: recovery.nextNumber, size: self.segmentSize, files: files)
     try? segment.mapping.advise(0..<Self.firstPages, .populateForWriting)

@@ -35,6 +35,9 @@ public struct Recovery: Sendable {
   /// Segments that cannot be read and were left alone, or that were kept aside.
   public internal(set) var unreadable: [StoreError] = []
 
+  /// How long it took.
+  public internal(set) var nanoseconds: Int64 = 0
+
   /// Whether there was anything to do.
   public var isNeeded: Bool { !endings.isEmpty || filesRemoved > 0 || !unreadable.isEmpty }
 
@@ -52,6 +55,7 @@ public struct Recovery: Sendable {
 
   /// The same for whoever holds the lock.
   static func recoverLocked(_ capture: Capture) throws(StoreError) -> Recovery {
+    let begun = CaptureClock.monotonicNanoseconds()
     try capture.checkVersions()
     var recovery = Recovery()
     var unended: [UnendedSegment] = []
@@ -81,13 +85,15 @@ public struct Recovery: Sendable {
       }
     }
     try removeLeftovers(capture)
-    let told = Set(endedBehind.flatMap(segmentsToldOf))
+    var told: Set<UInt64> = []
+    for segment in endedBehind { told.formUnion(try segmentsToldOf(in: segment)) }
     try recovery.tell(unended.filter { !told.contains($0.ending.segment) }, capture)
     for segment in unended {
       try segment.keepTornBytes(capture.files)
       try segment.end(capture.files)
       recovery.endings.append(segment.ending)
     }
+    recovery.nanoseconds = CaptureClock.monotonicNanoseconds() - begun
     return recovery
   }
 
@@ -109,7 +115,7 @@ public struct Recovery: Sendable {
 
   /// The segments that events in this one tell to have been ended: by a recovery that was
   /// interrupted before it ended them.
-  private static func segmentsToldOf(in segment: Segment) -> [UInt64] {
+  private static func segmentsToldOf(in segment: Segment) throws(StoreError) -> [UInt64] {
     var cursor = SegmentCursor(segment, verifying: .body)
     var numbers: [UInt64] = []
     while true {
@@ -119,7 +125,8 @@ public struct Recovery: Sendable {
           let number = event.number("segment")
         else { continue }
         numbers.append(UInt64(clamping: number))
-      case .damage: continue
+      case .damage:
+        if let failure = cursor.failure { throw failure }
       case .end: return numbers
       }
     }
@@ -131,6 +138,8 @@ public struct Recovery: Sendable {
   /// What an interrupted recovery was about to name.
   private static func removeLeftovers(_ capture: Capture) throws(StoreError) {
     let directory = CapturePath.segments(capture.path)
+    // A power loss may have left the manifest alone.
+    guard try capture.files.metadata(directory) != nil else { return }
     for name in try capture.files.names(in: directory) where name.hasSuffix(newSuffix) {
       try capture.files.remove("\(directory)/\(name)")
     }
@@ -192,7 +201,10 @@ private struct UnendedSegment {
     while !isEnded {
       switch cursor.next() {
       case .record(let record):
-        if record.kind == .data && record.sequence >= next {
+        // Others tell what the next message has: so much was there, and is told to be missing.
+        if record.kind != .data {
+          next = max(next, record.sequence)
+        } else if record.sequence >= next {
           held += 1
           next = record.sequence + 1
         }
@@ -215,6 +227,8 @@ private struct UnendedSegment {
         damages.append(damage.range)
       }
     }
+    // What cannot be read now is not known to be damaged.
+    if let failure = cursor.failure { throw failure }
     hasFooter = cursor.footerNextSequence != nil
     contentEnd = hasFooter ? end : try files.contentEnd(path, from: end)
     ending = Recovery.Ending(

@@ -115,6 +115,8 @@ import Synchronization
     var header: Int?
     /// Where what is not zero ends, to the next multiple of 8; the start when all is zero.
     var contentEnd: Int
+    /// The file could not be read: then all of it may be content.
+    var failure: StoreError?
   }
 
   /// Looks for a header from `start` on, a multiple of 8.
@@ -123,13 +125,25 @@ import Synchronization
   /// what is mapped behind the cut must not be touched.
   func search(from start: Int) -> Search {
     var result = Search(contentEnd: start)
-    guard let file = try? files.open(path, O_RDONLY) else { return result }
-    defer { files.close(file) }
+    do throws(StoreError) {
+      let file = try files.open(path, O_RDONLY)
+      defer { files.close(file) }
+      try search(file, from: start, &result)
+    } catch {
+      result.failure = error
+      result.contentEnd = size & ~7
+    }
+    return result
+  }
+
+  private func search(
+    _ file: FileSystem.File, from start: Int, _ result: inout Search
+  ) throws(StoreError) {
     // Small at first: most damage is short, and a hostile file has many places of it.
     var chunk = [UInt8](repeating: 0, count: 4096)
     var offset = start
     while offset < size {
-      let count = (try? files.read(file, path, at: offset, into: &chunk)) ?? 0
+      let count = try files.read(file, path, at: offset, into: &chunk)
       let last = count - RecordLayout.headerSize
       guard count > 0 else { break }
       unsafe chunk.withUnsafeBytes { bytes in
@@ -146,11 +160,10 @@ import Synchronization
           }
         }
       }
-      if result.header != nil || last < 0 { return result }
+      if result.header != nil || last < 0 { return }
       offset += aligned(last + 1, to: RecordLayout.alignment)
       if chunk.count < 1 << 20 { chunk = [UInt8](repeating: 0, count: chunk.count * 2) }
     }
-    return result
   }
 
   private func isHeader(_ record: UnsafeRawPointer, roomLeft: Int) -> Bool {

@@ -44,6 +44,8 @@ public struct SegmentCursor {
   public private(set) var offset: Int
   /// The sequence after the last message, once the footer was read.
   public private(set) var footerNextSequence: UInt64?
+  /// What kept the search for the next record from being made: the rest is told as damage.
+  private(set) var failure: StoreError?
   private let verification: Verification
 
   /// Starts at the first record.
@@ -116,6 +118,7 @@ public struct SegmentCursor {
   private mutating func resynchronize() -> Damage {
     let start = offset
     let search = segment.search(from: offset + RecordLayout.alignment)
+    failure = search.failure
     offset = search.header ?? segment.size & ~7
     let end = search.header ?? max(search.contentEnd, start + RecordLayout.alignment)
     return Damage(reason: .header, range: start..<end)
@@ -127,6 +130,7 @@ public struct SegmentCursor {
     guard footerNextSequence == nil, offset < segment.size else { return nil }
     let start = offset
     let search = segment.search(from: offset)
+    failure = search.failure
     offset = search.header ?? segment.size
     if let header = search.header { return Damage(reason: .header, range: start..<header) }
     return search.contentEnd > start

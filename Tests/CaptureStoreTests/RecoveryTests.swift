@@ -142,6 +142,33 @@ import Testing
     #expect(walk.order == [0, 2] && walk.missing == [1..<2] && walk.damages.isEmpty)
   }
 
+  @Test func theSequenceThatACheckpointTellsIsNotGivenAgain() throws {
+    try abandon([TestMessage("a"), TestMessage("b"), TestMessage("c")]) { writer in
+      writer.stepBehind()
+      _ = try writer.tend()
+    }
+    // The last two are gone, the checkpoint behind them is there.
+    try overwrite(0, at: 4096 + 48, with: [UInt8](repeating: 0, count: 2 * 48))
+    #expect(try walk().missing == [1..<3])
+    let recovery = try recover()
+    #expect(recovery.nextSequence == 3 && recovery.endings.first?.messagesMissing == 2)
+    let writer = try CaptureWriter(appendingTo: path, endpoints: [], segmentSize: 64 << 10)
+    try writer.append(TestMessage("d"))
+    try writer.finish()
+    let walk = try walk()
+    #expect(walk.order == [0, 3] && walk.missing == [1..<3] && walk.unreadable.isEmpty)
+  }
+
+  @Test func aManifestAloneCanBeGoneOnWith() throws {
+    try abandon([TestMessage("a")])
+    try FileManager.default.removeItem(atPath: CapturePath.segments(path))
+    #expect(try !recover().isNeeded)
+    let writer = try CaptureWriter(appendingTo: path, endpoints: [], segmentSize: 64 << 10)
+    try writer.append(TestMessage("b"))
+    try writer.finish()
+    #expect(try walk().inOrder == [TestMessage("b")])
+  }
+
   @Test func anInterruptedRecoveryIsMadeToItsEnd() throws {
     try abandon(Self.messages)
     let unended = try tree()

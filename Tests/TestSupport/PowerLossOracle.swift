@@ -62,7 +62,7 @@ package struct PowerLossOracle {
     if walk.order != other.walk.order || walk.messages != other.walk.messages {
       found.append("\(what): other messages")
     }
-    if missingSequences != other.missingSequences { 
+    if missingSequences != other.missingSequences {
       found.append(
         "\(what): missing \(other.walk.missing) became \(walk.missing)")
     }

@@ -44,6 +44,7 @@ package final class PowerLossRun {
     let disk = try SimulatedDisk(root: found, seed: random.next())
     let path = capture
     let isNew = messages.isEmpty && !FileManager.default.fileExists(atPath: path)
+    defer { disk.interruptNoMore() }
     let segmentSize = [64, 64, 68, 100, 192][random.int(0...4)] << 10
     let sync: SyncPolicy = [.always, .atSeal, .standard][random.int(0...2)]
     var writer: CaptureWriter?
@@ -119,8 +120,10 @@ package final class PowerLossRun {
       if random.int(0...99) == 0 { size = random.int(0...150_000) }
       if random.int(0...9) == 0 { size = 0 }
       let start = random.bytes(min(size, 24))
-      let filler: UInt8 = random.int(0...4) == 0 ? 0 : UInt8(random.int(1...255))
-      return start + [UInt8](repeating: filler, count: size - start.count)
+      // No durable sector may be all zero: to the disk it would hold nothing.
+      let filler: UInt8 = size < 400 && random.int(0...4) == 0 ? 0 : UInt8(random.int(1...255))
+      return start + [UInt8](repeating: filler, count: size - start.count).dropLast()
+        + (size > start.count ? [1] : [])
     }
     return TestMessage(
       endpoint: UInt16(random.int(0...2)), time: Int64(messages.count), frames)
@@ -151,6 +154,7 @@ package final class PowerLossRun {
   /// Recovers; the power goes once more meanwhile, if `isInterrupted` and if it lasts long enough.
   package func recover(isInterrupted: Bool) throws {
     let disk = try SimulatedDisk(root: found, seed: random.next())
+    defer { disk.interruptNoMore() }
     var isOver = false
     if isInterrupted {
       disk.interrupt(atCall: random.int(1...90)) { [self] in

@@ -48,7 +48,11 @@ extension SimulatedDisk {
   }
 
   package func fallocate(_ file: CInt, _ size: Int) -> CInt {
-    make(.fallocate, failing: -1) { changing(file) { system.fallocate(file, size) } }
+    make(.fallocate, failing: -1) {
+      changing(file) {
+        keepsReservations ? system.fallocate(file, size) : system.ftruncate(file, size)
+      }
+    }
   }
 
   package func ftruncate(_ file: CInt, _ size: Int) -> CInt {

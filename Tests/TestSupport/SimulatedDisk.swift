@@ -27,7 +27,8 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
     case mmap, munmap, madvise, msync, statvfs, fileSystemType
   }
 
-  /// A call that is made to fail: the n-th from 1, of any kind or of one.
+  /// A call that is made to fail: the n-th from 1, of any kind or of one. Where it persists, so do
+  /// all later calls of its kind.
   package struct Fault: Sendable {
     var call: Int
     var kind: Call?
@@ -61,9 +62,13 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
   private var faultsMade: [Call] = []
   private var interruption: (call: Int, action: () -> Void)?
 
+  /// Whether reserving space does so; else only the size is set: what must never be.
+  let keepsReservations: Bool
+
   /// Everything that is below `root` counts as synced.
-  package init(root: String, seed: UInt64) throws {
+  package init(root: String, seed: UInt64, keepsReservations: Bool = true) throws {
     self.root = root
+    self.keepsReservations = keepsReservations
     random = SplitMix64(seed: seed)
     tree = SimulatedDirectory()
     directories = [tree]
@@ -83,6 +88,10 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
     lock.withLock { interruption = (callsMade + call, action) }
   }
 
+  /// Nothing is done any more in front of a call: to be told when a test is done with the disk,
+  /// which what was to be done may hold.
+  package func interruptNoMore() { lock.withLock { interruption = nil } }
+
   /// Makes one call, or lets it fail.
   func make<Result>(
     _ kind: Call, failing failure: Result, onFault: () -> Void = {}, _ call: () -> Result
@@ -100,7 +109,8 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
       faultsMade.append(kind)
       // These two have their effect all the same.
       if kind == .close || kind == .munmap { _ = call() }
-      onFault()
+      // An interrupted call has done nothing.
+      if fault.code != EINTR { onFault() }
       errno = fault.code
       return failure
     }
@@ -110,7 +120,8 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
   private func isDue(_ fault: Fault, _ kind: Call) -> Bool {
     if let wanted = fault.kind, wanted != kind { return false }
     let number = fault.kind.map { counts[$0, default: 0] } ?? callsMade
-    return fault.persists ? number >= fault.call : number == fault.call
+    if fault.persists, let first = faultsMade.first { return kind == first }
+    return number == fault.call
   }
 
   // MARK: - What the kernel does by itself
@@ -165,7 +176,9 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
     for name in try FileManager.default.contentsOfDirectory(atPath: path).sorted() {
       let place = "\(path)/\(name)"
       var isDirectory: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: place, isDirectory: &isDirectory) else { continue }
+      guard FileManager.default.fileExists(atPath: place, isDirectory: &isDirectory) else {
+        continue
+      }
       if isDirectory.boolValue {
         let inner = SimulatedDirectory()
         directories.append(inner)

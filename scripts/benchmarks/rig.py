@@ -73,13 +73,13 @@ class Rig:
     def subscribe(self, endpoint, messages):
         return self.start(self.folder / "subscriber", endpoint, messages)
 
-    def record(self, capture, messages, size, topics=1, environment={}):
+    def record(self, capture, messages, size, topics=1, environment={}, options=()):
         """Records a capture from a publisher, and makes sure that all of it is there."""
         endpoint = free_endpoint()
         publisher = self.publish(endpoint, messages, size, topics)
         recorder = self.start(
             self.zcap, "record", endpoint, "-o", capture, "--count", messages, "--json",
-            environment=environment)
+            *options, environment=environment)
         summary = json.loads(self.finish(recorder).splitlines()[-1])
         self.finish(publisher)
         if summary["messages"] != messages or not summary["complete"]:

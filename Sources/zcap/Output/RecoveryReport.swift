@@ -62,6 +62,7 @@ struct RecoveryReport {
     line.add("torn_bytes", tornBytes)
     line.add("damaged_bytes", damagedBytes)
     line.add("corrupt_bytes", corruptBytes)
+    line.add("recovery_seconds", seconds: Double(recovery.nanoseconds) / 1e9, decimals: 6)
     line.add("unreadable", recovery.unreadable.map(\.description))
     return line.text
   }
