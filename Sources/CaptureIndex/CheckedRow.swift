@@ -23,6 +23,21 @@ extension Row {
     try integer(column, in: -(1 << 61)...(1 << 62) + (1 << 61))
   }
 
+  /// nil for NULL.
+  func optionalTime(_ column: String) throws -> Int64? {
+    try stored(column).isNull ? nil : try time(column)
+  }
+
+  /// nil for NULL.
+  func optionalCount(_ column: String) throws -> Int? {
+    try stored(column).isNull ? nil : try count(column)
+  }
+
+  /// nil for NULL.
+  func optionalText(_ column: String) throws -> String? {
+    try stored(column).isNull ? nil : try text(column)
+  }
+
   func text(_ column: String) throws -> String {
     guard let value = String.fromDatabaseValue(try stored(column)) else {
       throw Self.damage(column)

@@ -15,6 +15,24 @@ struct IndexDatabase {
     return configuration
   }
 
+  /// For a file that is written beside a recorder, and read by others meanwhile.
+  private static var live: Configuration {
+    var configuration = writing
+    configuration.journalMode = .wal
+    // The index is derived: after a power loss it is made again, so commits need not wait for it.
+    configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = OFF") }
+    return configuration
+  }
+
+  /// Opens what is there to go on with it; nil when it is no index that can be gone on with.
+  static func reopen(_ path: String, of capture: Capture) -> IndexDatabase? {
+    guard let known = open(path, of: capture), (try? known.isBacked(by: capture)) == true else {
+      return nil
+    }
+    try? known.queue.close()
+    return (try? DatabaseQueue(path: path, configuration: live)).map(IndexDatabase.init)
+  }
+
   /// Creates an index file, in place of any that is there.
   static func create(_ path: String) throws -> IndexDatabase {
     for suffix in ["", "-wal", "-shm", "-journal"] where unsafe access(path + suffix, F_OK) == 0 {
@@ -22,11 +40,7 @@ struct IndexDatabase {
     }
     let mask = umask(0o077)
     defer { umask(mask) }
-    var configuration = writing
-    configuration.journalMode = .wal
-    // The index is derived: after a power loss it is made again, so commits need not wait for it.
-    configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = OFF") }
-    let queue = try DatabaseQueue(path: path, configuration: configuration)
+    let queue = try DatabaseQueue(path: path, configuration: live)
     try queue.write { try IndexSchema.create($0) }
     return IndexDatabase(queue: queue)
   }
@@ -74,10 +88,8 @@ struct IndexDatabase {
       try Self.storeSummaries(walk, news, database)
       for block in news.blocks { try Self.store(block, database) }
       if let block = walk.openBlock { try Self.store(block, database) }
-      for sequences in news.missing {
-        try database.cachedStatement(sql: "INSERT OR REPLACE INTO missing VALUES (?, ?)")
-          .execute(arguments: [Int64(sequences.lowerBound), sequences.count])
-      }
+      try Self.store(news.ledger, database)
+      try Self.storeCounters(walk, news.counters, database)
       try Self.storeProgress(walk, database)
     }
   }
@@ -141,11 +153,14 @@ struct IndexDatabase {
   private static func storeProgress(_ walk: IndexWalk, _ database: Database) throws {
     let capture = walk.cursor.capture
     let place = walk.cursor.place
+    let totals = walk.ledger.totals
     try database.cachedStatement(
-      sql: "INSERT OR REPLACE INTO progress VALUES (1, ?, ?, ?, ?, ?, ?, ?)"
+      sql: "INSERT OR REPLACE INTO progress VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     ).execute(arguments: [
-      capture.manifest.uuid.uuidString, walk.rule.description, Int64(place.segment), place.offset,
-      Int64(place.sequence), walk.lost, walk.damagedBytes,
+      capture.manifest.uuid.uuidString, walk.rule.description, walk.counters.rules.storedText,
+      Int64(place.segment), place.offset, Int64(place.sequence), totals.missing,
+      totals.lostOnTheWay, totals.recordedEvents, totals.derivedEvents, totals.damages,
+      totals.damagedBytesUnlisted, totals.lastTime, totals.isCounterLimitTold,
     ])
     let endpoint = try database.cachedStatement(sql: "INSERT OR IGNORE INTO endpoint VALUES (?, ?)")
     for (id, recorded) in capture.manifest.endpoints.enumerated() {
@@ -178,7 +193,7 @@ struct IndexDatabase {
     return cursor.offset == end
   }
 
-  private static func progress(_ database: Database) throws -> Row {
+  static func progress(_ database: Database) throws -> Row {
     guard let row = try Row.fetchOne(database, sql: "SELECT * FROM progress") else {
       throw DatabaseError(message: "the index has no progress row")
     }
@@ -206,14 +221,15 @@ struct IndexDatabase {
         codecs: try codecs.map { try $0.text("tag") },
         summaries: try Self.summaries(database),
         eras: try Self.eras(database),
-        lost: try row.integer("lost", in: Self.totals),
-        damagedBytes: try row.integer("damaged_bytes", in: Self.totals))
+        ledger: try Self.ledger(row),
+        recentMissing: try Self.recentMissing(database),
+        counters: try Self.counters(database, rules: try Self.sequences(row).count))
     }
   }
 
-  private static let endpointMax = Int(UInt16.max)
+  static let endpointMax = Int(UInt16.max)
   /// Counts that the walk goes on from; beyond any capture, and adding to them cannot overflow.
-  private static let totals: ClosedRange<Int64> = 0...1 << 60
+  static let totals: ClosedRange<Int64> = 0...1 << 60
 
   private static func summaries(_ database: Database) throws -> [IndexWalk.Summary] {
     try Row.fetchAll(database, sql: "SELECT * FROM summary ORDER BY id").map { row in

@@ -25,13 +25,16 @@ public final class IndexReader {
     let onDisk = IndexDatabase.open(CapturePath.index(capture.path), of: capture)
     let rule = onDisk?.topicRule() ?? TopicRule(capture.manifest.topicRule) ?? .auto
     topicRule = rule
+    let sequences = onDisk?.sequenceRules() ?? [SequenceRule](capture.manifest)
     let usable = try? onDisk.flatMap { index -> IndexDatabase? in
       if isBeingRecorded { return index }
       guard try index.isBacked(by: capture) else { return nil }
-      return try Self.isComplete(index, capture) ? index : Self.complete(index, capture, rule)
+      return try Self.isComplete(index, capture)
+        ? index
+        : Self.complete(index, capture, rule, sequences)
     }
     isOnDisk = (usable ?? nil).map { $0.queue === onDisk?.queue } ?? false
-    database = try usable ?? Self.complete(nil, capture, rule)
+    database = try usable ?? Self.complete(nil, capture, rule, sequences)
     // What the index on disk counted and the segments do not have any more is told.
     let known = (try? onDisk?.place().sequence) ?? 0
     let found = try database.place().sequence
@@ -46,10 +49,11 @@ public final class IndexReader {
   }
 
   private static func complete(
-    _ index: IndexDatabase?, _ capture: Capture, _ rule: TopicRule
+    _ index: IndexDatabase?, _ capture: Capture, _ rule: TopicRule,
+    _ sequences: [SequenceRule]
   ) throws -> IndexDatabase {
     let completed = try IndexDatabase.inMemory()
-    var walk = IndexWalk(capture, rule: rule, verifying: .body)
+    var walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: .body)
     if let index {
       try index.queue.backup(to: completed.queue)
       try walk.resume(try index.past(verifying: .body))
@@ -104,9 +108,17 @@ public final class IndexReader {
     public var messages: Int64
     public var bytes: Int64
     public var topics: Int
-    /// Messages that were recorded and are not there any more.
+    /// Messages that were recorded and are not there any more, and those that events and counters
+    /// tell to be lost before they could be recorded.
     public var lost: Int64
+    /// Of `lost`, those that were recorded.
+    public var missing: Int64
+    /// Bytes that had been on stable storage and hold no valid record.
     public var damagedBytes: Int64
+    /// Bytes that hold no valid record where the recorder was when it ended without warning.
+    public var tornBytes: Int64
+    /// Events as recorded, and those that counters tell.
+    public var events: Int64
   }
 
   public func overview() throws -> Overview {
@@ -117,16 +129,21 @@ public final class IndexReader {
           SELECT min(first_time_ns) AS first, max(last_time_ns) AS last,
             coalesce(sum(messages), 0) AS messages, coalesce(sum(bytes), 0) AS bytes,
             (SELECT count(*) FROM topic WHERE id > 0) AS topics,
-            coalesce((SELECT lost FROM progress), 0) AS lost,
-            coalesce((SELECT damaged_bytes FROM progress), 0) AS damaged
+            (SELECT coalesce(sum(end_offset - offset), 0) FROM damages WHERE is_corruption)
+              AS damaged,
+            (SELECT coalesce(sum(end_offset - offset), 0) FROM damages WHERE NOT is_corruption)
+              AS torn
           FROM summary
           """)!
       let messages = try row.total("messages")
+      let totals = try IndexDatabase.ledger(IndexDatabase.progress(database))
       return Overview(
         first: messages > 0 ? try row.time("first") : nil,
         last: messages > 0 ? try row.time("last") : nil,
         messages: messages, bytes: try row.total("bytes"), topics: try row.count("topics"),
-        lost: try row.total("lost") + lostAtEnd, damagedBytes: try row.total("damaged"))
+        lost: totals.lost + lostAtEnd, missing: totals.missing + lostAtEnd,
+        damagedBytes: try row.total("damaged") + totals.damagedBytesUnlisted,
+        tornBytes: try row.total("torn"), events: totals.events)
     }
   }
 

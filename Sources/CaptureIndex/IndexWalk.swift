@@ -62,6 +62,8 @@ struct IndexWalk {
     var summaries: [MessageShape: Int] = [:]
     var lastShape: MessageShape?
     var lastSummary = 0
+    /// Its counters; nil while nobody has looked.
+    var counters: [Int]?
   }
 
   private(set) var cursor: CaptureCursor
@@ -72,8 +74,9 @@ struct IndexWalk {
   private(set) var topics = TopicTable()
   private(set) var codecs: [String] = []
   private(set) var summaries: [Summary] = []
-  private(set) var lost: Int64 = 0
-  private(set) var damagedBytes: Int64 = 0
+  /// What is no message: events, losses, damage.
+  private(set) var ledger = WalkLedger()
+  private(set) var counters: CounterBook
   /// The block that still grows.
   private(set) var openBlock: Block?
 
@@ -84,7 +87,9 @@ struct IndexWalk {
   struct News {
     var blocks: [Block] = []
     var eras: [Era] = []
-    var missing: [Range<UInt64>] = []
+    var ledger = WalkLedger.News()
+    /// Counters that changed.
+    var counters: [Int] = []
     /// Summaries that changed, and topics and codecs that are new, counted from these.
     var summaries: Set<Int> = []
     var firstTopic = 1
@@ -114,38 +119,69 @@ struct IndexWalk {
 
   /// Starts at the beginning of the capture.
   init(
-    _ capture: Capture, rule: TopicRule, registry: CodecRegistry = .standard,
-    verifying: SegmentCursor.Verification
+    _ capture: Capture, rule: TopicRule, sequences: [SequenceRule] = [],
+    registry: CodecRegistry = .standard, verifying: SegmentCursor.Verification
   ) {
     cursor = CaptureCursor(capture, verifying: verifying)
     self.rule = rule
+    counters = CounterBook(sequences)
     self.registry = registry
   }
 
   enum End { case more, caughtUp, final }
 
-  /// Walks up to `count` steps. Throws where the capture is of a version that we cannot read.
+  /// Walks up to `count` steps, and on where it could not pause. Throws where the capture is of a
+  /// version that we cannot read.
   mutating func advance(steps count: Int) throws(StoreError) -> End {
-    for _ in 0..<count {
+    defer { for number in cursor.takeSealed() { ledger.seal(number) } }
+    var left = count
+    while left > 0 || cursor.isMidway {
+      left -= 1
       switch cursor.next() {
       case .record(let record):
-        if record.kind == .data, let segment = cursor.segment { add(record, segment) }
+        if let segment = cursor.segment { take(record, segment) }
       case .missing(let sequences):
         closeBlock()
-        lost &+= Int64(sequences.count)
-        news.missing.append(sequences)
+        ledger.miss(sequences, at: cursor.place)
       case .damage(let damage):
         closeBlock()
-        damagedBytes &+= Int64(damage.range.count)
+        add(damage)
       case .unreadable(let error, let bytes):
         if error.isRefusal { throw error }
         closeBlock()
-        damagedBytes &+= Int64(bytes)
+        if bytes > 0 { add(error, bytes: bytes) }
       case .caughtUp(let isFinal):
         return isFinal ? .final : .caughtUp
       }
     }
     return .more
+  }
+
+  private mutating func take(_ record: RecordHeader, _ segment: Segment) {
+    switch record.kind {
+    case .data: add(record, segment)
+    case .event:
+      if let event = StoredEvent(record, in: segment) { ledger.add(event, record, in: segment) }
+    case .checkpoint:
+      if let checkpoint = Checkpoint(record, in: segment) { ledger.add(checkpoint) }
+    default: break
+    }
+  }
+
+  private mutating func add(_ damage: Damage) {
+    ledger.add(
+      WalkLedger.Damage(
+        segment: cursor.segment?.header.number ?? 0, offset: damage.range.lowerBound,
+        endOffset: damage.range.upperBound, reason: damage.reason.rawValue))
+  }
+
+  /// A segment that cannot be read is known by its place in front of the next one.
+  private mutating func add(_ error: StoreError, bytes: Int) {
+    let next = cursor.place.segment
+    ledger.add(
+      WalkLedger.Damage(
+        segment: next > 0 ? next - 1 : 0, offset: 0, endOffset: bytes,
+        reason: error.description, isUnreadable: true))
   }
 
   // MARK: - One message
@@ -158,6 +194,8 @@ struct IndexWalk {
     let state = stateID(endpoint: endpoint, topic: topic)
     learn(state, record, segment, shape, endpoint: endpoint, topic: topic)
     states[state].messages += 1
+    ledger.totals.lastTime = time
+    if !counters.rules.isEmpty { count(record, segment, state, endpoint, topic, time: time) }
     let summary = summaryID(state, shape, endpoint: endpoint, topic: topic)
 
     openBlock(for: record, segment, time: time)
@@ -170,6 +208,27 @@ struct IndexWalk {
     }
     summaries[summary].inBlock.add(bytes: shape.bytes, time: time)
     summaries[summary].total.add(bytes: shape.bytes, time: time)
+  }
+
+  /// Looks at the numbers that the message carries.
+  private mutating func count(
+    _ record: RecordHeader, _ segment: Segment, _ state: Int, _ endpoint: Int,
+    _ topic: TopicTable.ID, time: Int64
+  ) {
+    if states[state].counters == nil {
+      let name = topic == TopicTable.noTopic ? nil : topics.name(of: topic)
+      let found = counters.ids(endpoint: endpoint, topic: topic, name: name)
+      if found == nil && !ledger.totals.isCounterLimitTold {
+        ledger.totals.isCounterLimitTold = true
+        let event = StoredEvent(
+          "uncounted", monotonicNanoseconds: record.monotonicNanoseconds,
+          ["counters": .number(Int64(CounterBook.countersMax))])
+        ledger.derive(event, lost: 0, record, in: segment, endpoint: endpoint, time: time)
+      }
+      states[state].counters = found ?? []
+    }
+    guard let ids = states[state].counters, !ids.isEmpty else { return }
+    counters.follow(ids, record, in: segment, time: time, topics: topics, ledger: &ledger)
   }
 
   private mutating func topicID(of record: RecordHeader, in segment: Segment) -> TopicTable.ID {
@@ -293,7 +352,9 @@ struct IndexWalk {
   /// What came since the last call; the open block is brought up to date.
   mutating func takeNews() -> News {
     settleOpenBlock()
-    let taken = news
+    var taken = news
+    taken.ledger = ledger.takeNews()
+    taken.counters = counters.takeChanged()
     news = News()
     news.firstTopic = topics.count + 1
     news.firstCodec = codecs.count
@@ -319,8 +380,12 @@ struct IndexWalk {
       states[state].tags = era.tags
       states[state].eras += 1
     }
-    lost = past.lost
-    damagedBytes = past.damagedBytes
+    ledger.resume(past.ledger, recentMissing: past.recentMissing)
+    counters.resume(past.counters)
+    for (id, counter) in past.counters.enumerated() {
+      let state = stateID(endpoint: counter.endpoint, topic: counter.topic)
+      states[state].counters = (states[state].counters ?? []) + [id]
+    }
     news.firstTopic = topics.count + 1
     news.firstCodec = codecs.count
   }
@@ -333,7 +398,8 @@ struct IndexWalk {
     var codecs: [String]
     var summaries: [Summary]
     var eras: [Era]
-    var lost: Int64
-    var damagedBytes: Int64
+    var ledger: WalkLedger.Totals
+    var recentMissing: [WalkLedger.Missing]
+    var counters: [Counter]
   }
 }

@@ -10,11 +10,31 @@ public final class Indexer {
 
   /// Creates the index of a capture, in place of any that is there.
   public init(
-    creating capture: Capture, rule: TopicRule, verifying: SegmentCursor.Verification
+    creating capture: Capture, rule: TopicRule, sequences: [SequenceRule] = [],
+    verifying: SegmentCursor.Verification
   ) throws {
-    walk = IndexWalk(capture, rule: rule, verifying: verifying)
+    walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: verifying)
     database = try IndexDatabase.create(CapturePath.index(capture.path))
     try database.store(&walk)
+  }
+
+  /// Goes on with the index of a capture where it left off; one that cannot be gone on with, or was
+  /// made by another rule, is made anew.
+  public init(
+    continuing capture: Capture, rule: TopicRule, verifying: SegmentCursor.Verification
+  ) throws {
+    let path = CapturePath.index(capture.path)
+    var walk = IndexWalk(capture, rule: rule, verifying: verifying)
+    if let known = IndexDatabase.reopen(path, of: capture), known.topicRule() == rule,
+      let past = try? known.past(verifying: verifying), (try? walk.resume(past)) != nil
+    {
+      database = known
+    } else {
+      walk = IndexWalk(capture, rule: rule, verifying: verifying)
+      database = try IndexDatabase.create(path)
+    }
+    self.walk = walk
+    try database.store(&self.walk)
   }
 
   /// How far one call came.
@@ -32,9 +52,9 @@ public final class Indexer {
 
   /// Indexes what has been committed since, in one transaction.
   public func advance() throws -> Progress {
-    let sequence = walk.cursor.nextSequence
+    let place = walk.cursor.place
     let end = try walk.advance(steps: Self.stepsMax)
-    if walk.cursor.nextSequence != sequence || end == .final { try database.store(&walk) }
+    if walk.cursor.place != place || end == .final { try database.store(&walk) }
     return switch end {
     case .more: .behind
     case .caughtUp: .caughtUp
@@ -44,17 +64,22 @@ public final class Indexer {
 
   /// Messages indexed so far.
   public var nextSequence: UInt64 { walk.cursor.nextSequence }
-  public var messagesLost: Int64 { walk.lost }
-  public var bytesDamaged: Int64 { walk.damagedBytes }
+  /// Messages that were recorded and are not there any more.
+  public var messagesMissing: Int64 { walk.ledger.totals.missing }
 
   /// Ends with one plain file on disk.
   public func close() throws { try database.close() }
 
-  /// Makes the index of a capture anew. Throws `captureInUse` while it is being recorded.
-  public static func rebuild(_ capture: Capture, rule: TopicRule) throws -> Indexer {
+  /// Makes the index of a capture anew, with the counters of its manifest where no others are
+  /// given. Throws `captureInUse` while it is being recorded.
+  public static func rebuild(
+    _ capture: Capture, rule: TopicRule, sequences: [SequenceRule]? = nil
+  ) throws -> Indexer {
     if try capture.isBeingRecorded { throw StoreError.captureInUse(path: capture.path) }
     try capture.checkVersions()
-    let indexer = try Indexer(creating: capture, rule: rule, verifying: .body)
+    let indexer = try Indexer(
+      creating: capture, rule: rule, sequences: sequences ?? [SequenceRule](capture.manifest),
+      verifying: .body)
     while try indexer.advance() == .behind {}
     try indexer.close()
     return indexer

@@ -150,12 +150,13 @@ extension IndexReader {
       tagger: selection.codecs.isEmpty ? nil : try CodecTagger(self))
   }
 
-  /// Messages that were recorded in the span of a selection and are not there any more. What
-  /// their topics were cannot be known.
+  /// Messages that were lost in the span of a selection: recorded ones that are not there any more
+  /// and what events and counters tell. What the topics of the former were cannot be known.
   public func messagesLost(in selection: Selection) throws -> Int64 {
     if selection.from == nil && selection.until == nil { return try overview().lost }
     return try read { database in
-      let row = try Row.fetchOne(
+      let span: StatementArguments = [selection.from ?? .min, selection.until ?? .max]
+      let missing = try Row.fetchOne(
         database,
         sql: """
           SELECT coalesce(sum(messages), 0) AS lost FROM missing
@@ -163,12 +164,17 @@ extension IndexReader {
             (SELECT min(id) FROM block WHERE last_time_ns >= ? AND first_time_ns < ?) AND
             (SELECT max(id) FROM block WHERE last_time_ns >= ? AND first_time_ns < ?)
           """,
-        arguments: [
-          selection.from ?? .min, selection.until ?? .max, selection.from ?? .min,
-          selection.until ?? .max,
-        ])
-      let lost = try row?.total("lost") ?? 0
-      return lost + (selection.until == nil ? lostAtEnd : 0)
+        arguments: span + span)
+      let events = try Row.fetchOne(
+        database,
+        sql: """
+          SELECT coalesce(sum(lost), 0) AS lost FROM event WHERE time_ns >= ? AND time_ns < ?
+          """,
+        arguments: span)
+      let bounds = -WalkLedger.lostMax...WalkLedger.lostMax
+      let lost =
+        try (missing?.total("lost") ?? 0) + (events?.integer("lost", in: bounds) ?? 0)
+      return max(0, lost) + (selection.until == nil ? lostAtEnd : 0)
     }
   }
 

@@ -15,6 +15,11 @@ public struct Capture: Sendable {
     manifest = try Manifest.load(capture: path, files: files)
   }
 
+  /// Whether there is something at a path, a capture or not.
+  public static func exists(at path: String) -> Bool {
+    (try? FileSystem.system.metadata(path)) ?? nil != nil
+  }
+
   /// The last part of the path: how `zcap ls` calls it.
   public var name: String {
     path.split(separator: "/").last.map(String.init) ?? path
@@ -67,10 +72,13 @@ extension Capture {
     try FileSystem.system.space(path).free
   }
 
-  /// Changes the topic rule in the manifest; the recorded frames stay as they are.
-  public func replace(topicRule: String) throws(StoreError) {
+  /// Changes rules in the manifest, those that are given; the recorded frames stay as they are.
+  public func replace(
+    topicRule: String? = nil, sequences: [String]? = nil
+  ) throws(StoreError) {
     var manifest = manifest
-    manifest.topicRule = topicRule
+    if let topicRule { manifest.topicRule = topicRule }
+    if let sequences { manifest.sequences = sequences.isEmpty ? nil : sequences }
     try manifest.save(capture: path, files: files)
   }
 

@@ -41,6 +41,7 @@ public struct CaptureCursor {
   private var promisedSequence: UInt64 = 0
   /// The next segment is in use: what is not in this one now will not come.
   private var isSuperseded = false
+  private var sealed: [UInt64] = []
 
   /// Starts at the beginning of the capture.
   public init(_ capture: Capture, verifying: SegmentCursor.Verification) {
@@ -85,6 +86,14 @@ public struct CaptureCursor {
   /// Whether the last step was damage of which the next one says what it held: no place to pause.
   public var isMidway: Bool { promisedSequence > nextSequence }
 
+  /// The numbers of the segments whose footers were passed since the last call: everything in
+  /// them was on stable storage.
+  public mutating func takeSealed() -> [UInt64] {
+    if sealed.isEmpty { return [] }
+    defer { sealed = [] }
+    return sealed
+  }
+
   public mutating func next() -> Step {
     if isMidway { return missing(upTo: promisedSequence) }
     if let record = pending {
@@ -120,6 +129,7 @@ public struct CaptureCursor {
       return tell(damage)
     case .end(isSealed: true):
       let end = cursor!.footerNextSequence ?? nextSequence
+      sealed.append(cursor!.segment.header.number)
       cursor = nil
       return end > nextSequence ? missing(upTo: end) : nil
     case .end(isSealed: false):

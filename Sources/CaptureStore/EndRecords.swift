@@ -41,8 +41,8 @@ extension SegmentFooter {
 }
 
 /// Says that everything before a place is on stable storage: one frame of three u64.
-struct Checkpoint: Hashable {
-  var place: RecordPlace
+package struct Checkpoint: Hashable {
+  package var place: RecordPlace
 
   /// Lends the record's one frame.
   func withFrames<Result>(_ body: (Span<UnsafeRawBufferPointer>) -> Result) -> Result {
@@ -58,7 +58,7 @@ struct Checkpoint: Hashable {
   init(_ place: RecordPlace) { self.place = place }
 
   /// Reads the frame of a checkpoint; nil when it is not one that this version understands.
-  init?(_ record: RecordHeader, in segment: Segment) {
+  package init?(_ record: RecordHeader, in segment: Segment) {
     guard record.kind == .checkpoint, record.frameCount == 1,
       let range = segment.frameRange(0, of: record), range.count >= 24
     else { return nil }

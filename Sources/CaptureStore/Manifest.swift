@@ -19,11 +19,14 @@ public struct Manifest: Codable, Hashable, Sendable {
   public var endpoints: [RecordedEndpoint]
   /// How topics are derived from frames; see `TopicRule` for the spelling.
   public var topicRule: String
+  /// Counter fields in payloads; see `SequenceRule` for the spelling. nil where there are none.
+  public var sequences: [String]?
   public var labels: [String: String]
 
   public init(
     uuid: UUID = UUID(), host: String, created: String, recorder: String,
-    endpoints: [RecordedEndpoint], topicRule: String, labels: [String: String]
+    endpoints: [RecordedEndpoint], topicRule: String, sequences: [String] = [],
+    labels: [String: String]
   ) {
     self.uuid = uuid
     self.host = host
@@ -31,6 +34,7 @@ public struct Manifest: Codable, Hashable, Sendable {
     self.recorder = recorder
     self.endpoints = endpoints
     self.topicRule = topicRule
+    self.sequences = sequences.isEmpty ? nil : sequences
     self.labels = labels
   }
 
@@ -141,19 +145,88 @@ extension Manifest {
     }
   }
 
-  /// Writes the manifest atomically.
+  /// Writes the manifest atomically. Fields of the one that was there and that this version does
+  /// not know are kept.
   package func save(
     capture path: String, files: FileSystem = .system
   ) throws(StoreError) {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let file = CapturePath.manifest(path)
     do {
-      try files.replace(file, with: Array(try encoder.encode(self)) + [UInt8(ascii: "\n")])
+      var json = try Self.encoder.encode(self)
+      if let before = try files.metadata(file), before.size <= Self.sizeMax {
+        json = Self.keepUnknown(of: Data(try files.read(file, limit: before.size)), in: json)
+      }
+      try files.replace(file, with: Array(json) + [UInt8(ascii: "\n")])
     } catch let error as StoreError {
       throw error
     } catch {
       throw .damagedManifest(path: file, reason: "\(error)")
+    }
+  }
+}
+
+extension Manifest {
+  private static var encoder: JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return encoder
+  }
+
+  private static let fields: Set<String> = [
+    "format", "uuid", "host", "created", "recorder", "endpoints", "topicRule", "sequences",
+    "labels",
+  ]
+
+  /// Adds what an earlier manifest says in fields that this version does not have.
+  private static func keepUnknown(of before: Data, in json: Data) -> Data {
+    guard let old = try? JSONDecoder().decode([String: JSONValue].self, from: before),
+      var new = try? JSONDecoder().decode([String: JSONValue].self, from: json),
+      old.keys.contains(where: { !fields.contains($0) })
+    else { return json }
+    for (name, value) in old where !fields.contains(name) { new[name] = value }
+    return (try? encoder.encode(new)) ?? json
+  }
+}
+
+/// Any JSON, to be handed on as it is.
+private enum JSONValue: Codable {
+  case null
+  case bool(Bool)
+  case integer(Int64)
+  case number(Double)
+  case text(String)
+  case list([JSONValue])
+  case object([String: JSONValue])
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if container.decodeNil() {
+      self = .null
+    } else if let value = try? container.decode(Bool.self) {
+      self = .bool(value)
+    } else if let value = try? container.decode(Int64.self) {
+      self = .integer(value)
+    } else if let value = try? container.decode(Double.self) {
+      self = .number(value)
+    } else if let value = try? container.decode(String.self) {
+      self = .text(value)
+    } else if let value = try? container.decode([JSONValue].self) {
+      self = .list(value)
+    } else {
+      self = .object(try container.decode([String: JSONValue].self))
+    }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .null: try container.encodeNil()
+    case .bool(let value): try container.encode(value)
+    case .integer(let value): try container.encode(value)
+    case .number(let value): try container.encode(value)
+    case .text(let value): try container.encode(value)
+    case .list(let value): try container.encode(value)
+    case .object(let value): try container.encode(value)
     }
   }
 }

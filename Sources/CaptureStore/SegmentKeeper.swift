@@ -97,9 +97,8 @@ final class SegmentKeeper: Sendable {
       state.retired.append((state.active, nextSequence))
       state.isStopping = true
     }
-    wait(doing: { self.work.stepAhead() || self.work.stepBehind() }) {
-      $0.isAheadDone && $0.isBehindDone ? () : nil
-    }
+    let step = { self.work.stepAhead() || self.work.stepBehind() }
+    wait(doing: step) { $0.isAheadDone && $0.isBehindDone ? () : nil }
     for thread in threads { thread.join() }
     let state = work.state.withLock { ($0.syncFailure, $0.tidyFailure) }
     if let failure = state.0 ?? state.1 { throw failure }

@@ -28,7 +28,7 @@ public struct StoredEvent: Hashable, Sendable {
   }
 
   /// One object; the fields in the order of their names.
-  var json: [UInt8] {
+  package var json: [UInt8] {
     var object: [String: Value] = fields
     object["event"] = .text(kind)
     let encoder = JSONEncoder()

@@ -19,11 +19,13 @@ final class IndexFollower: Sendable {
   private let isSealed = StopToken()
   private let thread: WorkerThread
 
-  init(_ capture: Capture, rule: TopicRule) {
+  /// `firstSequence`: that of the recording, which goes on with a capture that is there.
+  init(_ capture: Capture, rule: TopicRule, firstSequence: UInt64) {
     thread = WorkerThread(name: "zcap indexer") { [shared, isSealed] in
       do {
         try Self.follow(capture, rule, until: isSealed) {
-          shared.messagesIndexed.store($0, ordering: .relaxed)
+          shared.messagesIndexed.store(
+            $0 > firstSequence ? $0 - firstSequence : 0, ordering: .relaxed)
         }
       } catch {
         shared.failure.withLock { $0 = "\(error)" }
@@ -44,7 +46,7 @@ final class IndexFollower: Sendable {
     _ capture: Capture, _ rule: TopicRule, until isSealed: StopToken,
     progress: (UInt64) -> Void
   ) throws {
-    let indexer = try Indexer(creating: capture, rule: rule, verifying: .header)
+    let indexer = try Indexer(continuing: capture, rule: rule, verifying: .header)
     while true {
       let isLast = isSealed.isRequested
       while try indexer.advance() == .behind { progress(indexer.nextSequence) }

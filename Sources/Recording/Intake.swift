@@ -24,12 +24,14 @@ import ZeroMQ
   private let sockets: [Socket]
   private let poller = Poller()
   private let writer: CaptureWriter
+  private let endpointIDs: [UInt16]
   private let stop: StopToken
 
   init(_ plan: RecordingPlan, sockets: [Socket], writer: CaptureWriter, stop: StopToken) {
     self.plan = plan
     self.sockets = sockets
     self.writer = writer
+    endpointIDs = writer.endpointIDs
     self.stop = stop
     counters = RecordingCounters(endpoints: sockets.count)
     for socket in sockets { poller.add(socket) }
@@ -110,7 +112,7 @@ import ZeroMQ
   private func record(_ message: borrowing Message, endpoint: Int) -> Bool {
     do throws(StoreError) {
       unsafe try writer.append(
-        endpoint: UInt16(truncatingIfNeeded: endpoint),
+        endpoint: endpointIDs[endpoint],
         monotonicNanoseconds: CaptureClock.monotonicNanoseconds(), frames: message.frames)
     } catch .messageTooLarge {
       counters.refused.wrappingAdd(1, ordering: .relaxed)

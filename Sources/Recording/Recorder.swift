@@ -35,12 +35,7 @@ public final class Recorder: Sendable {
       endpoints[index].address = try sockets[index].lastEndpoint
     }
     self.endpoints = endpoints
-    let manifest = Manifest(
-      host: ProcessInfo.processInfo.hostName, created: Self.now(), recorder: plan.recorder,
-      endpoints: endpoints, topicRule: plan.topicRule.description, labels: plan.labels)
-    let writer = try CaptureWriter(
-      creating: plan.capture, manifest: manifest, segmentSize: plan.segmentSize,
-      sync: plan.sync, freeSpaceMin: plan.freeSpaceMin)
+    let writer = try Self.openWriter(plan, endpoints)
     let capture = try Capture(path: plan.capture)
     let intake = Intake(plan, sockets: sockets, writer: writer, stop: stop)
     try intake.subscribe()
@@ -48,7 +43,9 @@ public final class Recorder: Sendable {
     self.ended = ended
     self.intake = intake
     self.writer = SendableWriter(writer)
-    follower = IndexFollower(capture, rule: plan.topicRule)
+    // A capture that is gone on with keeps its rule; `zcap reindex` gives it another.
+    let rule = TopicRule(capture.manifest.topicRule) ?? plan.topicRule
+    follower = IndexFollower(capture, rule: rule, firstSequence: writer.nextSequence)
     thread = WorkerThread(name: "zcap recorder") {
       let result = Result { () throws(ZeroMQError) in try intake.run() }
       ended.withLock { $0 = result }
@@ -84,6 +81,22 @@ public final class Recorder: Sendable {
       status: status, reason: failure == nil ? intake.reason : .failure,
       segments: writer.segmentCount, failure: failure?.description,
       indexFailure: indexFailure, isCutShort: intake.isCutShort)
+  }
+
+  private static func openWriter(
+    _ plan: RecordingPlan, _ endpoints: [RecordedEndpoint]
+  ) throws(StoreError) -> CaptureWriter {
+    if plan.isAppending, Capture.exists(at: plan.capture) {
+      return try CaptureWriter(
+        appendingTo: plan.capture, endpoints: endpoints, segmentSize: plan.segmentSize,
+        sync: plan.sync, freeSpaceMin: plan.freeSpaceMin)
+    }
+    let manifest = Manifest(
+      host: ProcessInfo.processInfo.hostName, created: now(), recorder: plan.recorder,
+      endpoints: endpoints, topicRule: plan.topicRule.description, labels: plan.labels)
+    return try CaptureWriter(
+      creating: plan.capture, manifest: manifest, segmentSize: plan.segmentSize,
+      sync: plan.sync, freeSpaceMin: plan.freeSpaceMin)
   }
 
   private static func openSocket(

@@ -3,8 +3,10 @@ public import CaptureStore
 
 /// What to record, into which capture, and when to stop.
 public struct RecordingPlan: Sendable {
-  /// The path of the capture, where nothing is yet.
+  /// The path of the capture, where nothing is yet unless `isAppending`.
   public var capture: String
+  /// Go on with the capture if it is there; what its recorder left open is recovered first.
+  public var isAppending = false
   public var endpoints: [RecordedEndpoint]
   public var topicRule = TopicRule.auto
   public var labels: [String: String] = [:]

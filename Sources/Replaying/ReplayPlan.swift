@@ -88,8 +88,8 @@ public struct ReplaySummary: Sendable {
   public var latenessNanosecondsMax: Int64 = 0
   /// Records of the selection that could not be read, and were not sent.
   public var damages = 0
-  /// Messages that were recorded in the span of the selection and are not there any more.
-  public var messagesLost: Int64 = 0
+  /// What the capture lacks in the span of the selection.
+  public var source = Completeness()
   /// A stop was requested before the end.
   public var isStopped = false
   /// It was asked to go on until it is stopped.
@@ -108,7 +108,7 @@ public struct ReplaySummary: Sendable {
   }
 
   public var isComplete: Bool {
-    damages == 0 && messagesLost == 0 && !isCutShort && (!isStopped || isEndless)
+    damages == 0 && source.isComplete && !isCutShort && (!isStopped || isEndless)
   }
 }
 

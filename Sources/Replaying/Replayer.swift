@@ -137,7 +137,7 @@ public final class Replayer: @unchecked Sendable {
       batch = timeline.nextBatch()
     }
     summary.durationNanoseconds = CaptureClock.monotonicNanoseconds() - pacer.anchor
-    summary.messagesLost = try index.messagesLost(in: plan.selection)
+    summary.source = try index.completeness(of: plan.selection)
     summary.latenessNanosecondsMax = pacer.latenessNanosecondsMax
     for socket in sockets { try socket.readSubscriptions() }
     if plan.kind == .pub {

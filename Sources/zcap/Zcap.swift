@@ -20,8 +20,8 @@ struct Zcap: ParsableCommand {
       """,
     version: "zcap \(version) (libzmq \(libraryVersion))",
     subcommands: [
-      RecordCommand.self, ListCommand.self, ReplayCommand.self, ReindexCommand.self,
-      RecoverCommand.self,
+      RecordCommand.self, ListCommand.self, ReplayCommand.self, VerifyCommand.self,
+      RecoverCommand.self, ReindexCommand.self,
     ])
 
   static func main() {

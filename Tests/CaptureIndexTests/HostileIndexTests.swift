@@ -14,10 +14,16 @@ private func change(_ index: String, _ sql: String) throws {
 
 /// An index that SQLite opens and whose numbers are wrong. In processes of their own.
 @Suite struct HostileIndexTests {
+  private static var manifest: Manifest {
+    var manifest = Manifest.test(endpoints: 3)
+    manifest.sequences = RandomTraffic.sequences.map(\.description)
+    return manifest
+  }
+
   private static func indexed(_ directory: TemporaryDirectory) throws -> Capture {
     var traffic = RandomTraffic(SplitMix64(seed: 5))
     let capture = try Capture.recorded(
-      directory.file("c"), traffic.messages(150), manifest: .test(endpoints: 3))
+      directory.file("c"), traffic.messages(150), manifest: manifest)
     _ = try Indexer.rebuild(capture, rule: .auto)
     return capture
   }
@@ -28,6 +34,8 @@ private func change(_ index: String, _ sql: String) throws {
     _ = try? reader.topicRows()
     _ = try? reader.overview()
     _ = try? reader.state()
+    _ = try? reader.completeness()
+    _ = try? reader.possibleLosses()
     _ = try? IndexContent(reader)
     var selection = Selection()
     selection.topicPrefixes = [[0x61]]
@@ -44,10 +52,31 @@ private func change(_ index: String, _ sql: String) throws {
       "offset = 7", "offset = -8", "offset = 9223372036854775800", "offset = 'x'",
       "segment = -1", "segment = 9223372036854775807", "sequence = -1",
       "sequence = 9223372036854775807", "topic_rule = 'nonsense'", "topic_rule = x'FFFE'",
-      "sequence = 0, segment = 0, offset = 4096", "lost = -1", "lost = 'x'",
-      "lost = 9223372036854775807, damaged_bytes = -1, segment = 0, offset = 4096",
-      "damaged_bytes = 9223372036854775807, segment = 0, offset = 4096",
+      "sequence = 0, segment = 0, offset = 4096", "missing = -1", "missing = 'x'",
+      "missing = 9223372036854775807, damages = -1, segment = 0, offset = 4096",
+      "lost_on_the_way = -9223372036854775808" + again,
+      "missing = 1152921504606846976, lost_on_the_way = 1152921504606846976" + again,
+      "recorded_events = 1152921504606846976, derived_events = 1152921504606846976" + again,
+      "damaged_bytes_unlisted = 1152921504606846976, damages = 1152921504606846976" + again,
+      "sequence_rules = 'x'", "sequence_rules = x'FFFE'", "sequence_rules = ''" + again,
+      "last_time_ns = 9223372036854775807" + again, "counter_limit_told = 'x'" + again,
     ],
+    "event": [
+      "first_sequence = -1", "segment = -1, offset = 'x'", "time_ns = 'x'", "kind = 5",
+      "kind = 'stalled', detail = '{\"ms\": 1e400}'", "endpoint = 1000000", "endpoint = -1",
+      "lost = 9223372036854775807", "lost = 1152921504606846976", "detail = x'FF'",
+      "detail = '[[[['", "id = id + 100000",
+    ],
+    "counter": [
+      "endpoint = -1" + again, "topic = 1000000000000" + again, "rule = 7" + again,
+      "rule = -1" + again, "last = 5" + again, "last = 'x'" + again,
+      "last = '18446744073709551615'" + again, "last_sequence = -1" + again,
+      "is_unreadable = 'x'" + again,
+      "gaps = '1 2'" + again, "gaps = '1 0 0'" + again, "gaps = ','" + again,
+      "gaps = '18446744073709551615 18446744073709551615 18446744073709551615'" + again,
+      "id = id + 100000" + again, "id = -id" + again,
+    ],
+    "segment": ["number = -number", "durable_offset = 9223372036854775807", "is_sealed = 'x'"],
     "block": [
       "offset = 7", "offset = -8", "offset = 9223372036854775800", "segment = -1",
       "segment = 'x'", "segment = 9223372036854775807", "first_sequence = -1",

@@ -53,23 +53,51 @@ import Testing
     #expect(content.overview.messages == Int64(messages.count))
     #expect(content.overview.bytes == Int64(messages.reduce(0) { $0 + $1.bytes }))
     #expect(content.overview.topics == Set(expected.keys.compactMap(\.topic)).count)
-    #expect(content.overview.lost == 0 && content.overview.damagedBytes == 0)
+    #expect(content.overview.missing == 0 && content.overview.damagedBytes == 0)
     #expect(content.tags.count == messages.count)
+  }
+
+  private static let manifest: Manifest = {
+    var manifest = Manifest.test(endpoints: 3)
+    manifest.sequences = RandomTraffic.sequences.map(\.description)
+    return manifest
+  }()
+
+  /// What was told while recording is there as it was told, and counters told something, too.
+  private func expectEvents(_ events: [StoredEvent], _ content: IndexContent) {
+    let derived: Set<String> = ["gap", "repeat", "reordered", "restart", "unreadable"]
+    let recorded = content.ledger.filter { !derived.contains($0.event) && $0.event != "torn" }
+    #expect(recorded.map(\.event) == events.map(\.kind))
+    #expect(recorded.map(\.endpoint) == events.map { $0.text("endpoint") })
+    #expect(
+      recorded.map(\.lost) == events.map { $0.kind == "refused" ? $0.number("lost") ?? 0 : 0 })
+    #expect(content.overview.events == Int64(content.ledger.count { $0.event != "torn" }))
+    #expect(content.overview.lost == max(0, content.ledger.reduce(0) { $0 + $1.lost }))
+    if content.overview.messages > 2_000 {
+      #expect(derived.isSubset(of: content.ledger.map(\.event)))
+    }
   }
 
   @Test func aLiveIndexIsTheOneThatIsMadeLater() throws {
     var traffic = RandomTraffic(SplitMix64())
     var writer: CaptureWriter? = try CaptureWriter(
-      creating: path, manifest: .test(endpoints: 3), segmentSize: 256 << 10)
+      creating: path, manifest: Self.manifest, segmentSize: 256 << 10)
     let capture = try Capture(path: path)
-    let live = try Indexer(creating: capture, rule: .auto, verifying: .header)
+    let live = try Indexer(
+      creating: capture, rule: .auto, sequences: RandomTraffic.sequences, verifying: .header)
     var messages: [TestMessage] = []
+    var events: [StoredEvent] = []
     while messages.count < 3_000 {
       let count = traffic.random.int(0...traffic.random.int(1...200))
       for message in traffic.messages(count) {
         try writer!.append(message)
         messages.append(message)
+        if let event = traffic.event() {
+          try writer!.append(event: event, endpoint: 1)
+          events.append(event)
+        }
       }
+      if traffic.random.int(0...5) == 0 { _ = try writer!.tend() }
       if traffic.random.int(0...2) > 0 {
         // It may lag by what is behind a full segment that is being sealed.
         #expect(try live.advance() == .caughtUp)
@@ -84,6 +112,7 @@ import Testing
 
     let liveContent = try content(path)
     expectCountsOf(messages, liveContent)
+    expectEvents(events, liveContent)
     #expect(liveContent.rows.contains { $0.endpoint == "?" }, "an endpoint outside the manifest")
     try removeIndex(path)
     #expect(try content(path) == liveContent, "in memory")
@@ -98,14 +127,20 @@ import Testing
   @Test func aResumedWalkIsOneFromTheBeginning() throws {
     var traffic = RandomTraffic(SplitMix64())
     let writer = try CaptureWriter(
-      creating: path, manifest: .test(endpoints: 3), segmentSize: 128 << 10)
+      creating: path, manifest: Self.manifest, segmentSize: 128 << 10)
     let live = try Indexer(
-      creating: Capture(path: path), rule: .auto, verifying: .header)
+      creating: Capture(path: path), rule: .auto, sequences: RandomTraffic.sequences,
+      verifying: .header)
     var messages: [TestMessage] = []
+    var events: [StoredEvent] = []
     for round in 0..<12 {
       for message in traffic.messages(traffic.random.int(0...300)) {
         try writer.append(message)
         messages.append(message)
+        if let event = traffic.event() {
+          try writer.append(event: event, endpoint: 1)
+          events.append(event)
+        }
         if traffic.random.int(0...150) == 0 { _ = try live.advance() }
       }
       let copy = directory.file("copy\(round)")
@@ -113,6 +148,7 @@ import Testing
       #expect(try IndexReader(Capture(path: copy)).state() == .unclean)
       let resumed = try content(copy)
       expectCountsOf(messages, resumed)
+      expectEvents(events, resumed)
       #expect(try content(copy) == resumed, "reading twice is reading once")
       try removeIndex(copy)
       #expect(try content(copy) == resumed, "from the beginning")
@@ -143,11 +179,14 @@ import Testing
     let inMemory = try content(path)
     let lost = walk.missing.reduce(0) { $0 + $1.count }
     #expect(lost > 0)
-    #expect(inMemory.overview.lost == Int64(lost))
+    #expect(inMemory.overview.lost == Int64(lost) && inMemory.overview.missing == Int64(lost))
     #expect(inMemory.overview.damagedBytes == Int64(walk.damages.reduce(0) { $0 + $1.range.count }))
+    #expect(inMemory.overview.tornBytes == 0, "its segments are sealed")
+    #expect(inMemory.ledger.filter { $0.event == "corruption" }.count == walk.damages.count)
+    #expect(inMemory.ledger.filter { $0.event == "missing" }.count == walk.missing.count)
     #expect(inMemory.overview.messages == Int64(messages.count - lost))
     let rebuilt = try Indexer.rebuild(capture, rule: .auto)
-    #expect(rebuilt.messagesLost == Int64(lost))
+    #expect(rebuilt.messagesMissing == Int64(lost))
     #expect(try content(path) == inMemory)
   }
 

@@ -8,6 +8,7 @@ import TestSupport
 struct RandomTraffic {
   var random: SplitMix64
   private var time: Int64 = 1_000_000_000
+  private var numbers: [UInt16] = [0, 0, 65_500]
   private let topics: [[UInt8]]
 
   init(_ random: SplitMix64, topics count: Int = 12) {
@@ -27,6 +28,7 @@ struct RandomTraffic {
     case 0: return []
     case 1: return [[]]
     case 2: return [payload()]
+    case 6, 7: return counted()
     case 3, 4: return [Array("word \(random.int(0...99))".utf8)]
     case 5:
       return (0..<random.int(2...40)).map { _ in random.int(0...2) == 0 ? [] : payload() }
@@ -34,6 +36,27 @@ struct RandomTraffic {
       let topic = topics[random.int(0...topics.count - 1)]
       return [topic] + (0..<random.int(0...3)).map { _ in payload() }
     }
+  }
+
+  /// The rules by which its counters are found.
+  static let sequences = ["count/:frame=1:offset=2:u16be", "count/:frame=-1:offset=0:u8"]
+    .compactMap { SequenceRule($0) }
+
+  /// A number of 16 bits that goes up: mostly by one, now and then back, too far, or not at all.
+  private mutating func counted() -> [[UInt8]] {
+    let topic = random.int(0...2)
+    switch random.int(0...19) {
+    case 0: return [Array("count/\(topic)".utf8), [1]]
+    case 1: numbers[topic] &+= UInt16(random.int(0...200))
+    case 2: numbers[topic] &-= UInt16(random.int(0...30))
+    case 3 where random.int(0...2) == 0: numbers[topic] = 0
+    default: numbers[topic] &+= 1
+    }
+    let number = numbers[topic]
+    return [
+      Array("count/\(topic)".utf8),
+      [0xFF, 0xFF, UInt8(number >> 8), UInt8(truncatingIfNeeded: number)],
+    ]
   }
 
   private mutating func payload() -> [UInt8] {
@@ -46,6 +69,17 @@ struct RandomTraffic {
     }
   }
 
+  /// Now and then something that happened between two messages.
+  mutating func event() -> StoredEvent? {
+    guard random.int(0...30) == 0 else { return nil }
+    let kinds = ["disconnected", "connected", "stalled", "refused", "paused", "of a later version"]
+    let kind = kinds[random.int(0...kinds.count - 1)]
+    var fields: [String: StoredEvent.Value] = ["ms": .number(Int64(random.int(0...5_000)))]
+    if random.int(0...1) == 0 { fields["endpoint"] = .text("ipc://1") }
+    if kind == "refused" { fields["lost"] = .number(Int64(random.int(1...3))) }
+    return StoredEvent(kind, monotonicNanoseconds: time, fields)
+  }
+
   mutating func messages(_ count: Int) -> [TestMessage] { (0..<count).map { _ in next() } }
 }
 
@@ -53,12 +87,14 @@ struct RandomTraffic {
 struct IndexContent: Equatable {
   var rows: [IndexReader.TopicRow]
   var overview: IndexReader.Overview
+  var ledger: [LedgerEntry]
   /// Of every message, in order.
   var tags: [String]
 
   init(_ reader: IndexReader) throws {
     rows = try reader.topicRows()
     overview = try reader.overview()
+    ledger = try reader.ledger(Selection())
     let tagger = try reader.codecTagger()
     tags = try Self.messages(reader).map { tagger.tag(of: $0) }
   }

@@ -24,6 +24,15 @@ enum Store {
     return isHereOnly ? name : stored
   }
 
+  /// The captures of the store, by name. Throws where it is there and cannot be listed.
+  static func captures() throws -> [String] {
+    guard access(directory, F_OK) == 0 else { return [] }
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+    return names.map { "\(directory)/\($0)" }.filter {
+      access(CapturePath.manifest($0), F_OK) == 0
+    }
+  }
+
   /// The default path of a new capture: the time in UTC, and a number where that is taken.
   static func newPath() -> String {
     let path = "\(directory)/\(timeName())"

@@ -8,7 +8,8 @@ struct ListCommand: ParsableCommand {
     abstract: "List captures, what is in one, or its messages.",
     discussion: """
       Without a capture: the store. With one: a row for each endpoint, topic and codec tag. With \
-      --messages: a row for each message. Works on a capture that is being recorded.
+      --messages: a row for each message. With --events: a row for each thing that happened to the \
+      recording, losses first of all. Works on a capture that is being recorded.
       """)
 
   @Argument(help: ArgumentHelp("A capture: a path, or a name in the store.", valueName: "capture"))
@@ -16,6 +17,18 @@ struct ListCommand: ParsableCommand {
 
   @Flag(help: "List messages.")
   var messages = false
+
+  @Flag(help: "List what happened: connections lost and made, stalls, gaps, damage.")
+  var events = false
+
+  @Flag(
+    help: ArgumentHelp(
+      "Exit with 3 where anything is missing or may be, and say what.",
+      discussion: """
+        Also where nobody can tell: a publisher that went away while recording went on may have \
+        published meanwhile.
+        """))
+  var requireComplete = false
 
   @OptionGroup var selection: SelectionOptions
 
@@ -31,7 +44,7 @@ struct ListCommand: ParsableCommand {
       "Only this tag, of a message or of one of its frames (repeatable).", valueName: "tag"))
   var codecs: [String] = []
 
-  @Option(help: ArgumentHelp("At most this many messages.", valueName: "messages"))
+  @Option(help: ArgumentHelp("At most this many messages, or events.", valueName: "rows"))
   var limit: Int?
 
   @Flag(help: "One JSON object a line.")
@@ -39,20 +52,25 @@ struct ListCommand: ParsableCommand {
 
   func validate() throws {
     if messages && capture == nil { throw ValidationError("--messages: name a capture") }
+    if events && capture == nil { throw ValidationError("--events: name a capture") }
+    if events && messages { throw ValidationError("--events and --messages: one at a time") }
+    if events && !(selection.topics.isEmpty && codecs.isEmpty) {
+      throw ValidationError("--events: events have no topic and no codec; leave -t and --codec")
+    }
     let isSelecting = !selection.topics.isEmpty || !endpoints.isEmpty || !codecs.isEmpty
     if isSelecting && capture == nil {
       throw ValidationError("-t, --endpoint and --codec: name a capture")
     }
-    if !messages && (selection.from != nil || selection.until != nil || limit != nil) {
-      throw ValidationError("--from, --until and --limit go with --messages")
+    if !messages && !events && (selection.from != nil || selection.until != nil || limit != nil) {
+      throw ValidationError("--from, --until and --limit go with --messages or --events")
     }
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): at least 1") }
   }
 
   func run() throws {
     guard let capture else {
-      let isComplete = try StoreListing(directory: Store.directory).write(isJSON: json)
-      if !isComplete { throw ExitCode.incomplete }
+      let listing = StoreListing(directory: Store.directory, requiresComplete: requireComplete)
+      if try !listing.write(isJSON: json) { throw ExitCode.incomplete }
       return
     }
     let index = try IndexReader(Capture(path: Store.path(forExisting: capture)))
@@ -64,19 +82,29 @@ struct ListCommand: ParsableCommand {
     }
     selection.endpoints = endpoints
     selection.codecs = codecs
-    guard messages else {
-      let isComplete = try TopicListing(index, selection).write(isJSON: json)
-      if !isComplete { throw ExitCode.incomplete }
-      return
+    var isComplete = try list(index, selection)
+    if requireComplete, let doubts = try CompletenessReport.doubts(index) {
+      Console.complain(doubts)
+      isComplete = false
     }
-    let damages = try MessageListing(index, selection, limit: limit).write(isJSON: json)
-    let lost = try index.messagesLost(in: selection)
-    if damages > 0 || lost > 0 {
-      let lostText = lost > 0 ? "\(Units.count(lost)) messages are lost in it" : ""
-      let damageText = damages > 0 ? "\(damages) damaged records were passed over" : ""
-      let text = [lostText, damageText].filter { !$0.isEmpty }.joined(separator: ", ")
-      Console.complain("\(index.capture.path): \(text)")
-      throw ExitCode.incomplete
+    if !isComplete { throw ExitCode.incomplete }
+  }
+
+  /// Returns whether nothing of what is listed is known to be missing.
+  private func list(_ index: IndexReader, _ selection: Selection) throws -> Bool {
+    if events {
+      try EventListing(index, selection, limit: limit).write(isJSON: json)
+    } else if messages {
+      let damages = try MessageListing(index, selection, limit: limit).write(isJSON: json)
+      if damages > 0 {
+        Console.complain(
+          "\(index.capture.path): \(Units.count(damages)) damaged records were passed over")
+        _ = try CompletenessReport(index.capture.path, index.completeness(of: selection)).write()
+        return false
+      }
+    } else {
+      return try TopicListing(index, selection).write(isJSON: json)
     }
+    return try CompletenessReport(index.capture.path, index.completeness(of: selection)).write()
   }
 }

@@ -27,6 +27,12 @@ struct RecordCommand: ParsableCommand {
       valueName: "capture"))
   var output: String?
 
+  @Flag(
+    help: """
+      Go on with the capture if it is there; what a killed recorder left open is recovered first.
+      """)
+  var append = false
+
   @Option(
     name: [.short, .customLong("topic")],
     help: ArgumentHelp(
@@ -109,6 +115,7 @@ struct RecordCommand: ParsableCommand {
           + Units.binary(range.upperBound))
     }
     if output == "" { throw ValidationError("-o: the name of the capture is empty") }
+    if append && output == nil { throw ValidationError("--append: name the capture with -o") }
     if count == 0 { throw ValidationError("--count 0: there would be nothing to record") }
   }
 
@@ -136,6 +143,7 @@ struct RecordCommand: ParsableCommand {
       },
       recorder: "zcap \(Zcap.version)")
     plan.topicRule = topicRule
+    plan.isAppending = append
     plan.labels = Dictionary(labels.map { ($0.key, $0.value) }) { _, last in last }
     plan.segmentSize = segmentSize.bytes
     plan.sync = sync.policy

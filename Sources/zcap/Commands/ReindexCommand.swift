@@ -7,7 +7,8 @@ struct ReindexCommand: ParsableCommand {
     commandName: "reindex",
     abstract: "Make the index of a capture anew from its segments.",
     discussion: """
-      The index is derived: this loses nothing, and is the way to tell topics by another rule. \
+      The index is derived: this loses nothing, and is the way to tell topics by another rule, \
+      or what was lost by a counter in the messages. \
       Every byte of the capture is checked on the way.
       """)
 
@@ -20,22 +21,31 @@ struct ReindexCommand: ParsableCommand {
       valueName: "rule"))
   var topicRule: TopicRule?
 
+  @Option(
+    name: .customLong("sequence"),
+    help: ArgumentHelp(
+      """
+      A counter in the payload, by which losses are found: PREFIX:frame=1:offset=0:u32le \
+      (repeatable; replaces those that were recorded).
+      """, valueName: "rule"))
+  var sequences: [SequenceArgument] = []
+
   func run() throws {
     var isIncomplete = false
     for name in captures {
       let capture = try Capture(path: Store.path(forExisting: name))
       if try capture.isBeingRecorded { throw StoreError.captureInUse(path: capture.path) }
       let rule = topicRule ?? TopicRule(capture.manifest.topicRule) ?? .auto
-      let indexer = try Indexer.rebuild(capture, rule: rule)
-      if let topicRule { try capture.replace(topicRule: topicRule.description) }
-      let messages = indexer.nextSequence - UInt64(indexer.messagesLost)
-      Console.say("\(capture.path): \(Units.count(messages)) messages indexed")
-      if indexer.messagesLost > 0 || indexer.bytesDamaged > 0 {
-        isIncomplete = true
-        Console.complain(
-          "\(capture.path): \(Units.count(indexer.messagesLost)) messages are lost, "
-            + "\(Units.bytes(indexer.bytesDamaged)) hold no valid record")
+      let given = sequences.isEmpty ? nil : sequences.map(\.rule)
+      let indexer = try Indexer.rebuild(capture, rule: rule, sequences: given)
+      if topicRule != nil || given != nil {
+        try capture.replace(
+          topicRule: topicRule?.description, sequences: given?.map(\.description))
       }
+      let messages = indexer.nextSequence - UInt64(indexer.messagesMissing)
+      Console.say("\(capture.path): \(Units.count(messages)) messages indexed")
+      let known = try IndexReader(Capture(path: capture.path)).completeness()
+      if !CompletenessReport(capture.path, known).write() { isIncomplete = true }
     }
     if isIncomplete { throw ExitCode.incomplete }
   }

@@ -32,6 +32,19 @@ struct JSONLine {
     addRaw(name, "[\(values.map(Self.quoted).joined(separator: ","))]")
   }
 
+  /// A field that something recorded has given its name.
+  mutating func add(unknown name: String, _ value: String) {
+    addRaw(Self.quoted(name).dropFirst().dropLast().description, Self.quoted(value))
+  }
+
+  mutating func add(unknown name: String, _ value: Int64) {
+    addRaw(Self.quoted(name).dropFirst().dropLast().description, String(value))
+  }
+
+  mutating func add(_ name: String, _ values: [JSONLine]) {
+    addRaw(name, "[\(values.map(\.text).joined(separator: ","))]")
+  }
+
   /// A topic: text, with `�` for what is not UTF-8 and then also as `topic_base64`.
   mutating func add(topic: [UInt8]?) {
     guard let topic else { return addRaw("topic", "null") }

@@ -1,3 +1,4 @@
+import CaptureIndex
 import CaptureStore
 import Replaying
 import Threads
@@ -68,9 +69,7 @@ struct ReplayReport: Sendable {
         "peers did not take everything within --linger "
           + "\(Units.duration(summary.lingerNanoseconds)); the last messages may be missing there")
     }
-    if summary.messagesLost > 0 {
-      Console.complain("\(capture): \(Units.count(summary.messagesLost)) messages are lost in it")
-    }
+    _ = CompletenessReport(capture, summary.source).write()
     if summary.damages > 0 {
       Console.complain("\(capture): \(summary.damages) damaged records were not sent")
     }
@@ -102,7 +101,7 @@ struct ReplayReport: Sendable {
     line.add("lateness_max_s", seconds: Double(summary.latenessNanosecondsMax) / 1e9, decimals: 9)
     line.add("held_s", seconds: Double(summary.heldNanoseconds) / 1e9, decimals: 9)
     line.add("damaged", summary.damages)
-    line.add("lost", summary.messagesLost)
+    line.add("lost", summary.source.lost)
     line.add("stopped", summary.isStopped)
     line.add("cut_short", summary.isCutShort)
     return line

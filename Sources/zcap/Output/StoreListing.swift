@@ -5,6 +5,8 @@ import Foundation
 /// `zcap ls`: the captures of the store, a row each.
 struct StoreListing {
   let directory: String
+  /// Whether each capture must be known to be complete.
+  var requiresComplete = false
 
   private struct Entry {
     var capture: Capture
@@ -12,7 +14,7 @@ struct StoreListing {
     var state: IndexReader.State
   }
 
-  /// Returns whether every capture could be read.
+  /// Returns whether every capture could be read, and is complete where that is required.
   func write(isJSON: Bool) throws -> Bool {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
       if access(directory, F_OK) == 0 { throw UnusableStore(path: directory) }
@@ -28,6 +30,10 @@ struct StoreListing {
         let index = try IndexReader(Capture(path: path))
         entries.append(
           Entry(capture: index.capture, overview: try index.overview(), state: try index.state()))
+        if requiresComplete, let doubts = try CompletenessReport.doubts(index) {
+          Console.complain(doubts)
+          isComplete = false
+        }
       } catch {
         Console.complain("\(error)")
         isComplete = false

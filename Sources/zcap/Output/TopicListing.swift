@@ -29,13 +29,7 @@ struct TopicListing {
         "\(index.capture.path) was not sealed by its recorder; what was committed is here")
     case .sealed: break
     }
-    let overview = try index.overview()
-    let isComplete = overview.lost == 0 && overview.damagedBytes == 0
-    if !isComplete {
-      Console.complain(
-        "\(index.capture.path): \(Units.count(overview.lost)) messages are lost, "
-          + "\(Units.bytes(overview.damagedBytes)) hold no valid record")
-    }
+    let isComplete = try CompletenessReport(index.capture.path, index.completeness()).write()
     if rows.isEmpty { Console.say("\(index.capture.path): no messages") }
     return isComplete
   }

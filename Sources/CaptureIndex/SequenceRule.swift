@@ -1,0 +1,118 @@
+import CaptureStore
+
+/// Where the messages of some topics carry a counter, so that its gaps tell what was lost on the
+/// way: `PREFIX:frame=1:offset=0:u32le`.
+///
+/// A subscriber cannot see what its publisher dropped; a number that the publisher counts up by one
+/// for each message of a topic shows it.
+public struct SequenceRule: Hashable, Sendable {
+  /// Topics that start with this; no bytes are every message, with a topic or without.
+  public var prefix: [UInt8]
+  /// From 0; from -1 backwards, counted from the last frame.
+  public var frame: Int
+  /// Bytes from the start of the frame.
+  public var offset: Int
+  /// Bytes of the number: 1, 2, 4 or 8.
+  public var width: Int
+  public var isBigEndian: Bool
+
+  /// The largest value.
+  var mask: UInt64 { width == 8 ? .max : (1 << UInt64(width * 8)) - 1 }
+
+  /// The number in a message; nil when the message has no such bytes.
+  func value(of record: RecordHeader, in segment: Segment) -> UInt64? {
+    let index = frame < 0 ? record.frameCount + frame : frame
+    guard index >= 0, index < record.frameCount,
+      let range = segment.frameRange(index, of: record),
+      range.count >= width, offset <= range.count - width
+    else { return nil }
+    let bytes = segment.bytes.extracting(range).extracting(offset..<offset + width)
+    var value: UInt64 = 0
+    for position in 0..<width {
+      let byte = UInt64(bytes.byte(at: isBigEndian ? position : width - 1 - position))
+      value = value << 8 | byte
+    }
+    return value
+  }
+}
+
+extension SequenceRule: CustomStringConvertible {
+  private static let types: [(name: String, width: Int, isBigEndian: Bool)] = [
+    ("u8", 1, false), ("u16le", 2, false), ("u16be", 2, true), ("u32le", 4, false),
+    ("u32be", 4, true), ("u64le", 8, false), ("u64be", 8, true),
+  ]
+  private static let frames = -65_535...65_535
+  private static let offsets = 0...(1 << 32)
+
+  /// The spelling on the command line and in the manifest. Of the prefix, a backslash and what is
+  /// no text are escaped: `\\` and `\xNN`.
+  public var description: String {
+    let type = Self.types.first { $0.width == width && $0.isBigEndian == isBigEndian }
+    return "\(Self.escaped(prefix)):frame=\(frame):offset=\(offset):\(type?.name ?? "u8")"
+  }
+
+  /// nil when the text is no rule.
+  public init?(_ text: String) { self.init(bytes: Array(text.utf8)) }
+
+  /// The same from the bytes of a command line. The prefix may contain colons.
+  public init?(bytes: [UInt8]) {
+    let parts = bytes.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+    guard parts.count >= 4,
+      let type = Self.types.first(where: { Array($0.name.utf8) == Array(parts[parts.count - 1]) }),
+      let offset = Self.number(parts[parts.count - 2], "offset="), Self.offsets.contains(offset),
+      let frame = Self.number(parts[parts.count - 3], "frame="), Self.frames.contains(frame),
+      let prefix = Self.unescaped(Array(parts.dropLast(3).joined(separator: [0x3A])))
+    else { return nil }
+    self.prefix = prefix
+    self.frame = frame
+    self.offset = offset
+    width = type.width
+    isBigEndian = type.isBigEndian
+  }
+
+  private static func number(_ part: ArraySlice<UInt8>, _ name: String) -> Int? {
+    part.starts(with: name.utf8)
+      ? Int(String(decoding: part.dropFirst(name.utf8.count), as: UTF8.self)) : nil
+  }
+
+  private static func escaped(_ bytes: [UInt8]) -> String {
+    let text = String(validating: bytes, as: UTF8.self)
+    var result = ""
+    for scalar in text?.unicodeScalars ?? String.UnicodeScalarView(bytes.map(Unicode.Scalar.init)) {
+      switch scalar {
+      case "\\": result += "\\\\"
+      case " "..."~": result.unicodeScalars.append(scalar)
+      default:
+        if text != nil && scalar.value >= 0xA0 {
+          result.unicodeScalars.append(scalar)
+        } else {
+          for byte in text == nil ? [UInt8(scalar.value)] : Array(String(scalar).utf8) {
+            result += "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  private static func unescaped(_ bytes: [UInt8]) -> [UInt8]? {
+    var result: [UInt8] = []
+    var rest = bytes[...]
+    while let byte = rest.popFirst() {
+      guard byte == UInt8(ascii: "\\") else {
+        result.append(byte)
+        continue
+      }
+      switch rest.popFirst() {
+      case UInt8(ascii: "\\"): result.append(byte)
+      case UInt8(ascii: "x"):
+        let digits = String(decoding: rest.prefix(2), as: UTF8.self)
+        guard digits.utf8.count == 2, let value = UInt8(digits, radix: 16) else { return nil }
+        result.append(value)
+        rest = rest.dropFirst(2)
+      default: return nil
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,182 @@
+/// Looks at the findings of all segments together: what follows what, and what had to be there.
+struct VerificationJudge {
+  private let findings: [SegmentFindings]
+  private let isBeingRecorded: Bool
+  /// Everything before this was told to be on stable storage.
+  private var durable: [(place: RecordPlace, by: UInt64)] = []
+  /// Segments that were ended after the fact, and the one that says so.
+  private var recovered: [UInt64: UInt64] = [:]
+  private var verification = Verification()
+  private var nextSequence: UInt64 = 0
+
+  init(_ findings: [SegmentFindings], isBeingRecorded: Bool) {
+    self.findings = findings
+    self.isBeingRecorded = isBeingRecorded
+    for finding in findings {
+      for (segment, offset) in finding.durable {
+        durable.append(
+          (RecordPlace(segment: segment, offset: offset, sequence: 0), finding.file.number))
+      }
+      for number in finding.segmentsRecovered where recovered[number] == nil {
+        recovered[number] = finding.file.number
+      }
+    }
+  }
+
+  mutating func verdict() -> Verification {
+    verification.isBeingRecorded = isBeingRecorded
+    verification.isSealed = !findings.isEmpty
+    var nextNumber: UInt64 = 0
+    for finding in findings {
+      if finding.file.number > nextNumber { tellMissing(nextNumber..<finding.file.number, finding) }
+      nextNumber = finding.file.number + 1
+      judge(finding)
+    }
+    return verification
+  }
+
+  /// Segments whose files are not there. Those behind the last one cannot be known.
+  private mutating func tellMissing(_ numbers: Range<UInt64>, _ next: SegmentFindings) {
+    let what =
+      numbers.count == 1
+      ? "segment \(numbers.lowerBound) is not there"
+      : "segments \(numbers.lowerBound) to \(numbers.upperBound - 1) are not there"
+    verification.problems.append(
+      Verification.Problem(
+        kind: .unreadable, path: next.file.path, segment: numbers.lowerBound, offset: 0, bytes: 0,
+        what: what))
+  }
+
+  /// Up to where a segment had been on stable storage, as checkpoints say.
+  private func durableEnd(of number: UInt64) -> Int {
+    var end = 0
+    for (place, teller) in durable {
+      if place.segment == number {
+        end = max(end, place.offset)
+      } else if place.segment > number {
+        // Said of all before it, unless by a later recording than the one that left it unended.
+        if let recovery = recovered[number], teller >= recovery { continue }
+        return .max
+      }
+    }
+    return end
+  }
+
+  private mutating func judge(_ finding: SegmentFindings) {
+    switch finding.condition {
+    case .reserved:
+      tellReserved(finding)
+      return
+    case .unreadable(let error):
+      verification.isSealed = false
+      let isCorrupt = durableEnd(of: finding.file.number) > 0
+      verification.bytes += finding.file.size
+      verification.damagedBytes += finding.file.size
+      if isCorrupt { verification.corruptBytes += finding.file.size }
+      add(.unreadable, finding, at: 0, bytes: finding.file.size, error.reasonText)
+      return
+    case .sealed, .unended: break
+    }
+    verification.segments += 1
+    verification.messages += finding.messages
+    verification.bytes += finding.contentEnd
+    verification.problemsOmitted += finding.problemsOmitted
+    let start = verification.problems.count
+    judgeSequences(finding)
+    judgeDamages(finding)
+    verification.problems += finding.problems
+    verification.lost += finding.lost
+    judgeEnd(finding)
+    verification.problems[start...].sort { $0.offset < $1.offset }
+  }
+
+  /// A segment that is not in use: beside a recorder, its spare; else what one left behind.
+  private mutating func tellReserved(_ finding: SegmentFindings) {
+    if isBeingRecorded { return }
+    verification.isSealed = false
+    add(.unsealed, finding, at: 0, bytes: finding.file.size, "reserved, and never used")
+  }
+
+  /// What is between the last segment and this one.
+  private mutating func judgeSequences(_ finding: SegmentFindings) {
+    let first = finding.firstSequence
+    if first > nextSequence {
+      let missing = nextSequence..<first
+      verification.lost += UInt64(missing.count)
+      let what =
+        missing.count == 1
+        ? "a message before this segment is missing"
+        : "\(missing.count) messages before this segment are missing"
+      add(.lost, finding, at: 0, bytes: 0, what, sequences: missing)
+    } else if first < nextSequence {
+      add(
+        .inconsistent, finding, at: 0, bytes: 0,
+        "it starts with sequence \(first), and \(nextSequence) comes next")
+    }
+    nextSequence = max(nextSequence, finding.nextSequence)
+  }
+
+  private mutating func judgeDamages(_ finding: SegmentFindings) {
+    let durable = trustedEnd(of: finding)
+    for damage in finding.damages {
+      let isTorn = damage.reason == .torn
+      let isCorrupt = damage.range.lowerBound < durable
+      if isTorn {
+        verification.tornBytes += damage.range.count
+      } else {
+        verification.damagedBytes += damage.range.count
+      }
+      if isCorrupt { verification.corruptBytes += damage.range.count }
+      let of = damage.sequence.map { $0..<$0 + 1 }
+      add(
+        isCorrupt ? .corrupt : isTorn ? .torn : .damaged, finding, at: damage.range.lowerBound,
+        bytes: damage.range.count, damage.reason.rawValue, sequences: of)
+    }
+    verification.damagedBytes += finding.damagesOmitted.bytes
+    if finding.damagesOmitted.offset < durable {
+      verification.corruptBytes += finding.damagesOmitted.bytes
+    }
+    let there = max(finding.end, finding.contentEnd)
+    let promised = durableEnd(of: finding.file.number)
+    if promised != .max && promised > there {
+      verification.corruptBytes += promised - there
+      add(
+        .corrupt, finding, at: there, bytes: promised - there,
+        "it ends before its last checkpoint")
+    }
+  }
+
+  /// A footer is written when everything before it is on stable storage; but one that was added
+  /// after the fact stands behind what had been damaged before.
+  private func trustedEnd(of finding: SegmentFindings) -> Int {
+    if case .sealed = finding.condition, recovered[finding.file.number] == nil { return .max }
+    return durableEnd(of: finding.file.number)
+  }
+
+  private mutating func judgeEnd(_ finding: SegmentFindings) {
+    guard case .unended = finding.condition else { return }
+    verification.isSealed = false
+    if isBeingRecorded { return }
+    add(
+      .unsealed, finding, at: finding.end, bytes: max(0, finding.file.size - finding.end),
+      "not sealed: its recorder ended before it was")
+  }
+
+  private mutating func add(
+    _ kind: Verification.Problem.Kind, _ finding: SegmentFindings, at offset: Int, bytes: Int,
+    _ what: String, sequences: Range<UInt64>? = nil
+  ) {
+    verification.problems.append(
+      Verification.Problem(
+        kind: kind, path: finding.file.path, segment: finding.file.number, offset: offset,
+        bytes: bytes, sequences: sequences, what: what))
+  }
+}
+
+extension StoreError {
+  /// What is wrong, where the path is told beside it.
+  fileprivate var reasonText: String {
+    if case .damagedSegment(_, let reason) = self { return reason }
+    return "\(self)"
+  }
+}

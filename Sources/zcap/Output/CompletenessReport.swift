@@ -1,0 +1,54 @@
+import CaptureIndex
+import CaptureStore
+
+/// What a capture lacks, in a line for people: only what is not zero.
+struct CompletenessReport {
+  private let path: String
+  private let known: Completeness
+
+  init(_ path: String, _ known: Completeness) {
+    self.path = path
+    self.known = known
+  }
+
+  /// Says it on standard error. Returns whether nothing is known to be missing.
+  func write() -> Bool {
+    if known.tornBytes > 0 {
+      Console.say("\(path): \(Units.bytes(known.tornBytes)) were torn when its recorder ended")
+    }
+    if !known.isComplete {
+      Console.complain("\(path): \(Self.losses(known).joined(separator: ", "))")
+    }
+    return known.isComplete
+  }
+
+  private static func losses(_ known: Completeness) -> [String] {
+    var texts: [String] = []
+    if known.lost > 0 { texts.append(count(known.lost, "message is", "messages are") + " lost") }
+    if known.damagedBytes > 0 { texts.append("\(Units.bytes(known.damagedBytes)) are damaged") }
+    if known.segmentsCut > 0 {
+      texts.append(count(known.segmentsCut, "segment was", "segments were") + " cut off")
+    }
+    return texts
+  }
+
+  private static func count(_ value: some BinaryInteger, _ one: String, _ many: String) -> String {
+    value == 1 ? "1 \(one)" : "\(Units.count(value)) \(many)"
+  }
+
+  /// `--require-complete`: everything that is missing or may be, in one line; nil when nothing is.
+  static func doubts(_ index: IndexReader) throws -> String? {
+    let known = try index.completeness()
+    var texts = losses(known)
+    if known.tornBytes > 0 { texts.append("\(Units.bytes(known.tornBytes)) are torn") }
+    switch try index.state() {
+    case .sealed: break
+    case .recording: texts.append("it is being recorded")
+    case .unclean: texts.append("it was not sealed")
+    }
+    let events = try index.possibleLosses().map { "\(Units.count($0.count)) \($0.event)" }
+    if !events.isEmpty { texts.append("\(events.joined(separator: ", ")) may hide a loss") }
+    guard !texts.isEmpty else { return nil }
+    return "\(index.capture.path): not known to be complete: \(texts.joined(separator: "; "))"
+  }
+}

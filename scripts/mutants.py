@@ -1,0 +1,167 @@
+"""The planted bugs of scripts/mutants: each is a text to replace, and the suites that must notice."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+STORE = "Sources/CaptureStore/"
+
+# name, file, what is there, what is planted, suites that must fail (a regular expression).
+MUTANTS = [
+    (
+        "no release store: a record is published before its bytes are there",
+        STORE + "SegmentWriter.swift",
+        "    unsafe copy(frames, toRecordAt: start)\n",
+        "    publish(UInt32(length).littleEndian, at: start)\n"
+        "    unsafe copy(frames, toRecordAt: start)\n",
+        "LiveReadingTests|SegmentWriterTests",
+    ),
+    (
+        "no salt: the records of a file's former life pass the checks",
+        STORE + "Checksum.swift",
+        "UInt64(seed)",
+        "UInt64(seed) & 0",
+        "CorruptionTests|SegmentFormatTests|PowerLoss",
+    ),
+    (
+        "no header check",
+        STORE + "SegmentCursor.swift",
+        "        == segment.headerCheck(length: length, at: offset)\n",
+        "        == segment.load(UInt32.self, at: offset + RecordLayout.headerCheckOffset)\n",
+        "CorruptionTests|BitFlip|PowerLoss",
+    ),
+    (
+        "no body check",
+        STORE + "SegmentCursor.swift",
+        "      guard segment.bodyCheck(body) == record.bodyCheck else {",
+        "      guard segment.bodyCheck(body) == record.bodyCheck || body.count > 8 else {",
+        "CorruptionTests|BitFlip|PowerLoss",
+    ),
+    (
+        "no directory sync: a new segment's name may be lost",
+        STORE + "KeeperWork.swift",
+        "      try settings.files.synchronizeDirectory(settings.directory)\n"
+        "    } catch {\n      try? segment.discard()",
+        "    } catch {\n      try? segment.discard()",
+        "PowerLoss",
+    ),
+    (
+        "checkpoint too early: told before the sync",
+        STORE + "SegmentWriter.swift",
+        "    try mapping.synchronize(synchronizedEnd..<end)\n",
+        "",
+        "PowerLoss",
+    ),
+    (
+        "a failed sync is forgotten",
+        STORE + "KeeperWork.swift",
+        "      $0.syncFailure = $0.syncFailure ?? error\n",
+        "",
+        "FailingCalls",
+    ),
+    (
+        "footer without a sync before it",
+        STORE + "SegmentWriter.swift",
+        "    try files.synchronize(file, path)\n    let footer",
+        "    let footer",
+        "PowerLoss",
+    ),
+    (
+        "index not clipped: rows past the end of the segments are believed",
+        "Sources/CaptureIndex/IndexReader.swift",
+        "      guard try index.isBacked(by: capture) else { return nil }\n",
+        "",
+        "IndexReaderTests|HostileIndexTests|ReindexTests|PowerLoss",
+    ),
+    (
+        "the space of a segment is not reserved",
+        STORE + "SystemCalls.swift",
+        "    CLinux.fallocate(file, 0, 0, off_t(size))\n",
+        "    Glibc.ftruncate(file, off_t(size))\n",
+        "FullDisk",
+    ),
+    (
+        "records behind lost pages are not looked for",
+        STORE + "SegmentCursor.swift",
+        "    if let header = search.header { return",
+        "    if let header = search.header, header < 0 { return",
+        "RecoveryTests|PowerLoss",
+    ),
+    (
+        "the sequence of a message that was lost is given again",
+        STORE + "Recovery.swift",
+        "        if let sequence = damage.sequence { next = max(next, sequence + 1) }\n",
+        "",
+        "RecoveryTests|PowerLoss",
+    ),
+    (
+        "recovery cuts a segment without its footer",
+        STORE + "Recovery.swift",
+        "      try files.write(footer, to: file, path, at: end)\n",
+        "",
+        "RecoveryTests|PowerLoss",
+    ),
+    (
+        "an interrupted call is an error",
+        STORE + "FileSystem.swift",
+        "      if errno == EINTR { continue }\n",
+        "",
+        "FailingCalls",
+    ),
+]
+
+
+def main():
+    tree, wanted = sys.argv[1], sys.argv[2:]
+    mutants = [m for m in MUTANTS if not wanted or any(w in m[0] for w in wanted)]
+    environment = dict(os.environ, ZCAP_TEST_PYTHON=os.path.abspath(".venv/bin/python"))
+    environment.setdefault("ZCAP_TEST_SEED", "1")
+    build(tree)
+    missed = []
+    for name, file, old, new, suites in mutants:
+        path = os.path.join(tree, file)
+        text = open(path).read()
+        if text.count(old) != 1:
+            sys.exit(f"mutants: {file}: the text of '{name}' is there {text.count(old)} times")
+        open(path, "w").write(text.replace(old, new))
+        begun = time.monotonic()
+        try:
+            build(tree)
+            caught = failures(tree, suites, environment)
+        finally:
+            open(path, "w").write(text)
+        seconds = time.monotonic() - begun
+        print(f"{'caught' if caught else 'MISSED'}  {name}  ({seconds:.0f} s)", flush=True)
+        for line in caught[:3]:
+            print(f"          {line}", flush=True)
+        if not caught:
+            missed.append(name)
+    print(f"{len(mutants) - len(missed)} of {len(mutants)} planted bugs were caught")
+    sys.exit(1 if missed else 0)
+
+
+def build(tree):
+    command = ["swift", "build", "--build-tests", "-j", "2", "-Xswiftc", "-no-warnings-as-errors"]
+    result = subprocess.run(command, cwd=tree, capture_output=True, text=True)
+    if result.returncode != 0:
+        sys.exit("mutants: the copy does not build:\n" + result.stdout[-3000:] + result.stderr[-1000:])
+
+
+def failures(tree, suites, environment):
+    """The tests that failed, or what else ended the run; empty when all passed."""
+    command = ["swift", "test", "--skip-build", "--filter", suites]
+    result = subprocess.run(
+        command, cwd=tree, env=environment, capture_output=True, text=True, timeout=900
+    )
+    output = result.stdout + result.stderr
+    if result.returncode == 0:
+        if not re.search(r"Test run with [1-9]\d* tests", output):
+            sys.exit(f"mutants: no test matches {suites}")
+        return []
+    failed = re.findall(r"✘ Test (\S+\(.*?\)) failed", output)
+    return sorted(set(failed)) or [f"the run ended with {result.returncode}"]
+
+
+main()
