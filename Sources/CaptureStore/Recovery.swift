@@ -71,7 +71,7 @@ public struct Recovery: Sendable {
         let found = try UnendedSegment(examining: segment, capture.files)
         recovery.nextSequence = max(recovery.nextSequence, found.ending.nextSequence)
         told.formUnion(found.segmentsToldOf)
-        if !segment.isSealed { unended.append(found) }
+        if !found.isEnded { unended.append(found) }
       } catch .damagedSegment(let path, let reason) {
         recovery.unreadable.append(.damagedSegment(path: path, reason: reason))
       }
@@ -153,6 +153,9 @@ private struct UnendedSegment {
   let contentEnd: Int
   /// A footer stands at the end already: only the rest of the file is to go.
   let hasFooter: Bool
+  /// And there is no rest. By the walk and not by the file's last bytes, as `isSealed` is: a footer
+  /// of another size ends a segment, too, and must not be ended again and again.
+  let isEnded: Bool
   /// The segments that events in this one tell to have been ended.
   var segmentsToldOf: [UInt64] = []
 
@@ -200,6 +203,7 @@ private struct UnendedSegment {
       }
     }
     hasFooter = cursor.footerNextSequence != nil
+    self.isEnded = hasFooter && end == segment.size
     contentEnd = hasFooter ? end : try files.contentEnd(path, from: end)
     ending = Recovery.Ending(
       segment: number, offset: end, nextSequence: next,

@@ -84,7 +84,9 @@ package final class MemoryFiles: SystemCalls {
 
   /// Every file, with what it holds.
   package var everything: [String: [UInt8]] {
-    state.withLock { $0.nodes.filter { !$0.value.isDirectory }.mapValues { Array($0.buffer.bytes) } }
+    state.withLock {
+      $0.nodes.filter { !$0.value.isDirectory }.mapValues { Array($0.buffer.bytes) }
+    }
   }
 
   /// Removes the files whose path is not in the list.

@@ -153,8 +153,14 @@ struct FuzzedSegment {
   }
 
   private func headerCheck(at offset: Int) -> UInt32 {
-    (Array(bytes[offset..<offset + 4]) + bytes[offset + 8..<offset + 32])
-      .withUnsafeBytes { checksum($0, seed: salt) }
+    withUnsafeTemporaryAllocation(byteCount: 28, alignment: 8) { words in
+      bytes.withUnsafeBytes { bytes in
+        words.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + 4]))
+        UnsafeMutableRawBufferPointer(rebasing: words[4...])
+          .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset + 8..<offset + 32]))
+      }
+      return checksum(UnsafeRawBufferPointer(words), seed: salt)
+    }
   }
 
   private func load<T: FixedWidthInteger>(_ type: T.Type, at offset: Int) -> T {
