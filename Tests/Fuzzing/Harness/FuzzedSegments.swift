@@ -38,21 +38,22 @@ enum FuzzedSegments {
     }
   }
 
-  /// Reads every byte of every frame, and what a record of the store's own says.
+  /// Copies every byte of every frame, which is where a read past the end would show, and reads
+  /// what a record of the store's own says.
   private static func touch(_ record: RecordHeader, in segment: Segment) {
-    var sum: UInt8 = 0
     for index in 0..<record.frameCount {
       guard let frame = segment.frame(index, of: record) else { continue }
-      for offset in 0..<frame.byteCount {
-        sum &+= frame.unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+      precondition(frame.byteCount <= record.length, "\(record)")
+      let count = min(frame.byteCount, copied.count)
+      frame.withUnsafeBytes {
+        copied.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[($0.count - count)...]))
       }
     }
-    if let event = StoredEvent(record, in: segment) { sum &+= UInt8(event.kind.utf8.count & 1) }
-    witness = sum
+    if let event = StoredEvent(record, in: segment) { precondition(event.kind.utf8.count < 1 << 16) }
   }
 
-  /// Keeps the reads from being optimised away.
-  nonisolated(unsafe) private static var witness: UInt8 = 0
+  nonisolated(unsafe) private static let copied = UnsafeMutableRawBufferPointer.allocate(
+    byteCount: 2 * FuzzTarget.inputMax, alignment: 8)
 
   private static func walk(_ fuzzed: FuzzedCapture, _ verification: SegmentCursor.Verification) {
     var cursor = CaptureCursor(FuzzedCapture.shared, verifying: verification)
