@@ -90,7 +90,15 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
 
   /// Nothing is done any more in front of a call: to be told when a test is done with the disk,
   /// which what was to be done may hold.
-  package func interruptNoMore() { lock.withLock { interruption = nil } }
+  package func interruptNoMore() {
+    // It may be the last to hold a writer, which makes calls when it goes.
+    let last = lock.withLock {
+      let last = interruption
+      interruption = nil
+      return last
+    }
+    withExtendedLifetime(last) {}
+  }
 
   /// Makes one call, or lets it fail.
   func make<Result>(
