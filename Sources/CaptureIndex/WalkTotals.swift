@@ -6,7 +6,6 @@ package struct WalkTotals: Hashable, Sendable {
   /// Bytes of their frames.
   package let bytes: Int64
   package let lost: Int64
-  package let damagedBytes: Int64
   package let nextSequence: UInt64
 
   /// Walks a capture that nobody records.
@@ -16,8 +15,7 @@ package struct WalkTotals: Hashable, Sendable {
     _ = walk.takeNews()
     messages = walk.summaries.reduce(0) { $0 + $1.total.messages }
     bytes = walk.summaries.reduce(0) { $0 &+ $1.total.bytes }
-    lost = walk.lost
-    damagedBytes = walk.damagedBytes
+    lost = walk.ledger.totals.lost
     nextSequence = walk.cursor.nextSequence
   }
 }
