@@ -116,7 +116,8 @@ public struct SegmentCursor {
   private mutating func resynchronize() -> Damage {
     let start = offset
     let search = segment.search(from: offset + RecordLayout.alignment)
-    offset = search.header ?? segment.size & ~7
+    // To the last byte: what is left of a word would be told again as a gap.
+    offset = search.header ?? segment.size
     let end = search.header ?? max(search.contentEnd, start + RecordLayout.alignment)
     return Damage(reason: .header, range: start..<end)
   }
