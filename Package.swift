@@ -95,6 +95,14 @@ let package = Package(
   ]
 )
 
+// Only scripts/bit-flips builds it.
+if ProcessInfo.processInfo.environment["ZCAP_CAMPAIGNS"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "zcap-bit-flips", dependencies: ["TestSupport"], path: "Tests/Campaigns",
+      swiftSettings: strict))
+}
+
 // The fuzzer needs a runtime of its own to be linked: only scripts/fuzz builds it.
 if ProcessInfo.processInfo.environment["ZCAP_FUZZ"] != nil {
   package.targets += [
