@@ -28,7 +28,7 @@ public final class IndexReader {
     let sequences = onDisk?.sequenceRules() ?? [SequenceRule](capture.manifest)
     let usable = try? onDisk.flatMap { index -> IndexDatabase? in
       if isBeingRecorded { return index }
-      guard try index.isBacked(by: capture) else { return nil }
+      guard try index.isBacked(by: capture), try !capture.mayHaveLostPower else { return nil }
       return try Self.isComplete(index, capture)
         ? index
         : Self.complete(index, capture, rule, sequences)

@@ -82,6 +82,26 @@ extension Capture {
     try manifest.save(capture: path, files: files)
   }
 
+  /// Whether segments are there that an earlier boot left without an end. What had not reached
+  /// stable storage may be gone from them, anywhere, and an index may know more than they do.
+  package var mayHaveLostPower: Bool {
+    get throws(StoreError) {
+      let boot = ClockPair.now().bootID
+      // Not only the last ones: one whose sync failed is left behind those that were sealed.
+      for file in try segmentFiles() {
+        do throws(StoreError) {
+          guard let segment = try openSegment(file.path), segment.header.number == file.number,
+            segment.header.captureID == manifest.captureID
+          else { continue }
+          if segment.header.clock.bootID != boot && !segment.isSealed { return true }
+        } catch .damagedSegment {
+          continue
+        }
+      }
+      return false
+    }
+  }
+
   /// Throws `newerFormat` or `unknownFeatures` when a segment is of a version we cannot read.
   public func checkVersions() throws(StoreError) {
     for file in try segmentFiles() {

@@ -5,8 +5,8 @@ import Glibc
 /// A segment without a footer is ended at its last valid record: what is torn behind it is kept
 /// aside in a file of its own (`NNNNNNNNNNNN.zseg.torn`), never guessed at. Damage between valid
 /// records stays where it is. What was found is told by events in a segment of their own. The
-/// order of the steps makes it safe to be interrupted: told, kept aside, ended. Recovering a
-/// capture that is whole changes nothing.
+/// order of the steps makes it safe to be interrupted: told, kept aside, ended. An index that may
+/// know what is lost is removed before. Recovering a capture that is whole changes nothing.
 public struct Recovery: Sendable {
   /// A segment that was ended.
   public struct Ending: Hashable, Sendable {
@@ -60,6 +60,7 @@ public struct Recovery: Sendable {
     var recovery = Recovery()
     var unended: [UnendedSegment] = []
     var endedBehind: [Segment] = []
+    let mayHaveLostPower = try capture.mayHaveLostPower
     for file in try capture.segmentFiles() {
       recovery.nextNumber = max(recovery.nextNumber, file.number + 1)
       do throws(StoreError) {
@@ -89,6 +90,11 @@ public struct Recovery: Sendable {
       }
     }
     try removeLeftovers(capture)
+    // One that is unreadable stays so: it matters while there is something to do.
+    let isHarmed = !recovery.unreadable.isEmpty && (!unended.isEmpty || recovery.filesRemoved > 0)
+    if mayHaveLostPower || isHarmed || unended.contains(where: { !$0.ending.isClean }) {
+      try removeIndex(capture)
+    }
     var told: Set<UInt64> = []
     for segment in endedBehind { told.formUnion(try segmentsToldOf(in: segment)) }
     try recovery.tell(unended.filter { !told.contains($0.ending.segment) }, capture)
@@ -115,6 +121,18 @@ public struct Recovery: Sendable {
     }
     try files.synchronizeDirectory(CapturePath.segments(capture.path))
     filesRemoved += 1
+  }
+
+  /// What it says of lost messages would not be noticed any more once their segments are ended.
+  private static func removeIndex(_ capture: Capture) throws(StoreError) {
+    let index = CapturePath.index(capture.path)
+    var isThere = false
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+      guard try capture.files.metadata(index + suffix) != nil else { continue }
+      try capture.files.remove(index + suffix)
+      isThere = true
+    }
+    if isThere { try capture.files.synchronizeDirectory(capture.path) }
   }
 
   /// The segments that events in this one tell to have been ended: by a recovery that was

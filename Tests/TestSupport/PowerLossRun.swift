@@ -145,6 +145,7 @@ package final class PowerLossRun {
     do {
       try FileManager.default.createDirectory(atPath: next, withIntermediateDirectories: false)
       try disk.losePower(into: next)
+      try Self.bootAnew("\(next)/\(Self.name)")
     } catch {
       preconditionFailure("\(error)")
     }
@@ -172,5 +173,28 @@ package final class PowerLossRun {
     durable = Set(walk.order)
     lostBefore = Set(messages.keys).subtracting(durable)
     isLost = false
+  }
+
+  /// The machine has another boot id now; here the segments get another.
+  private static func bootAnew(_ capture: String) throws {
+    let segments = "\(capture)/segments"
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: segments)) ?? [] {
+      let path = "\(segments)/\(name)"
+      guard var page = FileManager.default.contents(atPath: path)?.prefix(4096), page.count == 4096
+      else { continue }
+      func check() -> [UInt8] {
+        page.replaceSubrange(12..<16, with: [0, 0, 0, 0])
+        let check = page.withUnsafeBytes { UInt32(truncatingIfNeeded: contentHash($0)) }
+        return withUnsafeBytes(of: check.littleEndian) { Array($0) }
+      }
+      // One that is damaged stays so.
+      let stored = Array(page[12..<16])
+      guard check() == stored else { continue }
+      page[96] ^= 0xFF
+      page.replaceSubrange(12..<16, with: check())
+      let file = try FileHandle(forUpdating: URL(filePath: path))
+      try file.write(contentsOf: page)
+      try file.close()
+    }
   }
 }
