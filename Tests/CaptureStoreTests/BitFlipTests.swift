@@ -25,4 +25,18 @@ import Testing
     }
     #expect(campaign.failures.isEmpty)
   }
+
+  @Test(arguments: [true, false])
+  func recoveryInventsNothingAndTwiceIsOnce(isSealed: Bool) throws {
+    let campaign = try BitFlipCampaign(isSealed: isSealed)
+    var random = SplitMix64()
+    for bit in campaign.structuralBits.shuffled(using: &random).prefix(150) {
+      try campaign.recover(flipping: bit)
+    }
+    for _ in 0..<100 {
+      try campaign.recover(flipping: random.int(0...campaign.bits - 1))
+      try campaign.recover(cutTo: random.int(0...campaign.size))
+    }
+    #expect(campaign.failures.isEmpty)
+  }
 }

@@ -58,7 +58,8 @@ package final class BitFlipCampaign {
     var number = 0
     let limit = Self.size - (isSealed ? 48 : 4096)
     while true {
-      let record = CampaignScript.record(number, sequence: sequence, room: limit - script.bytes.count)
+      let record = CampaignScript.record(
+        number, sequence: sequence, room: limit - script.bytes.count)
       guard let record else { break }
       let range = script.append(record, sequence: sequence)
       written.append(
@@ -116,6 +117,37 @@ package final class BitFlipCampaign {
 
   package func cut(to length: Int) {
     trial(Array(intact[..<length]), expected: expected(cutTo: length), "\(length) bytes")
+  }
+
+  /// Recovers the capture with a bit flipped, or cut: the messages are those of before, and
+  /// recovering again changes nothing.
+  package func recover(flipping bit: Int? = nil, cutTo length: Int? = nil) throws(StoreError) {
+    var bytes = Array(intact[..<(length ?? size)])
+    if let bit { bytes[bit / 8] ^= 1 << UInt8(bit % 8) }
+    files.removeAll(but: [CapturePath.manifest("/c"), CapturePath.segment("/c", 1)])
+    files.put(path, bytes)
+    trials += 1
+    let before = walk()
+    let recovery = try Recovery.recover(capture)
+    let after = walk()
+    let once = files.everything
+    _ = try Recovery.recover(capture)
+    let isRight =
+      after.messages == before.messages && after.missing == before.missing
+      && after.lastSegment == before.lastSegment && files.everything == once
+      && recovery.endings.allSatisfy {
+        // Of messages behind its end a segment alone knows nothing; the next one's start tells.
+        $0.segment == 0
+          && $0.messagesMissing + UInt64(after.messages.count) == $0.nextSequence
+      }
+    files.removeAll(but: [CapturePath.manifest("/c"), CapturePath.segment("/c", 1)])
+    if isRight { return }
+    failureCount += 1
+    if failures.count < 10 {
+      failures.append(
+        "recovery, bit \(bit ?? -1), length \(length ?? size): \(describe(after)), before "
+          + "\(describe(before)), \(recovery)")
+    }
   }
 
   private func trial(_ bytes: [UInt8], expected: Outcome, _ what: @autoclosure () -> String) {

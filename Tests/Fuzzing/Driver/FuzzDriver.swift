@@ -1,30 +1,18 @@
 import FuzzHarness
 import Glibc
 
-// What libFuzzer's main calls: `zcap-fuzz TARGET [libFuzzer's arguments]`. Built by scripts/fuzz.
+// What libFuzzer's main calls: `ZCAP_FUZZ_TARGET=segment zcap-fuzz [arguments]`. Built and run by
+// scripts/fuzz. The target is in the environment, since libFuzzer starts itself anew to merge.
 
-nonisolated(unsafe) private var target = FuzzTarget.segment
-
-typealias Arguments = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
-
-/// Takes the target's name from the arguments. Source: `FuzzerInterface.h`.
-@_cdecl("LLVMFuzzerInitialize")
-public func initialize(
-  _ count: UnsafeMutablePointer<CInt>, _ arguments: UnsafeMutableRawPointer
-) -> CInt {
-  let arguments = arguments.assumingMemoryBound(to: Arguments.self)
-  guard count.pointee > 1, let name = arguments.pointee[1],
-    let chosen = FuzzTarget(rawValue: String(cString: name))
-  else {
-    print("usage: zcap-fuzz \(FuzzTarget.allCases.map(\.rawValue).joined(separator: "|")) ...")
-    exit(64)
+private let target: FuzzTarget = {
+  if let name = getenv("ZCAP_FUZZ_TARGET"),
+    let target = FuzzTarget(rawValue: String(cString: name))
+  {
+    return target
   }
-  target = chosen
-  arguments.pointee[1] = arguments.pointee[0]
-  arguments.pointee += 1
-  count.pointee -= 1
-  return 0
-}
+  print("ZCAP_FUZZ_TARGET: \(FuzzTarget.allCases.map(\.rawValue).joined(separator: ", "))")
+  exit(64)
+}()
 
 /// Runs one input. Source: `FuzzerInterface.h`.
 @_cdecl("LLVMFuzzerTestOneInput")

@@ -49,7 +49,8 @@ enum FuzzedSegments {
         copied.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[($0.count - count)...]))
       }
     }
-    if let event = StoredEvent(record, in: segment) { precondition(event.kind.utf8.count < 1 << 16) }
+    guard let event = StoredEvent(record, in: segment) else { return }
+    precondition(event.kind.utf8.count <= record.length, "\(event)")
   }
 
   nonisolated(unsafe) private static let copied = UnsafeMutableRawBufferPointer.allocate(
