@@ -144,7 +144,7 @@ import Testing
         if traffic.random.int(0...150) == 0 { _ = try live.advance() }
       }
       let copy = directory.file("copy\(round)")
-      try FileManager.default.copyItem(atPath: path, toPath: copy)
+      try copyTree(path, to: copy)
       #expect(try IndexReader(Capture(path: copy)).state() == .unclean)
       let resumed = try content(copy)
       expectCountsOf(messages, resumed)

@@ -24,7 +24,7 @@ import Testing
     writer.stepBehind()
     _ = try writer.tend()
     for number in 10..<20 { try writer.append(TestMessage("topic", "payload \(number)")) }
-    try FileManager.default.copyItem(atPath: live, toPath: path)
+    try copyTree(live, to: path)
     capture = try Capture(path: path)
     while writer.stepAhead() {}
     try writer.finish()
