@@ -107,6 +107,10 @@ struct FuzzedSegment {
     while bytes.count - offset >= 32 {
       let length = Int(load(UInt32.self, at: offset))
       guard length >= 32, length % 8 == 0, length <= bytes.count - offset else {
+        // Also a record that goes on behind the file may have a good header check.
+        if length >= 32 && bytes[offset + 31] & 2 == 0 {
+          store(headerCheck(at: offset), at: offset + 4)
+        }
         offset += 8
         continue
       }
