@@ -53,7 +53,8 @@ import Testing
   @Test(arguments: [
     "UPDATE block SET end_offset = end_offset + 8 WHERE id = (SELECT max(id) FROM block)",
     "DELETE FROM block WHERE id = (SELECT min(id) FROM block)",
-    "INSERT INTO missing VALUES (5, 1, 1, 0, 4096, NULL)", "UPDATE summary SET messages = messages + 1",
+    "INSERT INTO missing VALUES (5, 1, 1, 0, 4096, NULL)",
+    "UPDATE summary SET messages = messages + 1",
     "UPDATE topic SET name = x'00' WHERE id = 3", "UPDATE codec SET tag = 'x' WHERE id = 0",
     "UPDATE progress SET missing = 1", "UPDATE progress SET offset = 4104",
     "UPDATE progress SET capture = 'x'", "DELETE FROM progress", "DROP TABLE era",

@@ -34,6 +34,23 @@ extension ZcapTests {
       }
     }
 
+    /// Segments are left behind before they are sealed; and all topics share one counter.
+    @Test func theIndexOfARecordingIsTheOneThatReindexMakes() throws {
+      let rig = try Rig()
+      let publisher = try Publisher(binding: rig.endpoint("p"))
+      let options = ["--segment-size", "64KiB", "--sequence", ":frame=1:offset=0:u8:shared"]
+      try rig.record([publisher], to: "c", options) {
+        for number in 0..<3_000 {
+          let topic = Array("topic \(number % 3)".utf8)
+          try publisher.publish([topic, [UInt8](repeating: UInt8(number % 256), count: 500)])
+        }
+        return 3_000
+      }
+      let run = try rig.run("verify", "c")
+      #expect(run.exitCode == 0, "\(run)")
+      #expect(try rig.storeRow("c")["lost"] == 0)
+    }
+
     @Test func aWholeCaptureIsOneLineAndExitCode0() throws {
       let rig = try Rig()
       try MadeCapture.evenly(100, nanoseconds: 1_000_000).write(rig.capture("c"))

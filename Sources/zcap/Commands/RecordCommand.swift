@@ -93,7 +93,8 @@ struct RecordCommand: ParsableCommand {
       """
       A counter in the payload of topics with this prefix, by which losses are found that no \
       subscriber sees: PREFIX:frame=1:offset=0:u32le (repeatable; u8, u16le, u16be to u64be; \
-      frames count from 0, or from -1 at the end).
+      frames count from 0, or from -1 at the end). Each topic counts by itself; with :shared \
+      behind it, all topics of an endpoint share one counter.
       """, valueName: "rule"))
   var sequences: [SequenceArgument] = []
 
