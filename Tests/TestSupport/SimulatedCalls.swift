@@ -60,13 +60,14 @@ extension SimulatedDisk {
   }
 
   package func fsync(_ file: CInt) -> CInt {
-    make(.fsync, failing: -1, onFault: { (opened[file] as? SimulatedFile)?.failSync() }) {
+    synchronize(.fsync) {
       switch opened[file] {
       case let file as SimulatedFile: file.synchronize()
       case let directory as SimulatedDirectory: directory.synchronize()
       default: break
       }
-      return 0
+    } orFail: {
+      (opened[file] as? SimulatedFile)?.failSync()
     }
   }
 
@@ -134,9 +135,10 @@ extension SimulatedDisk {
     let found = lock.withLock { mappings.first { $0.contains(range.baseAddress!) } }
     let place = found.map { range.baseAddress! - $0.base } ?? 0
     let bytes = place..<place + range.count
-    return make(.msync, failing: -1, onFault: { found?.file.failSync(bytes) }) {
+    return synchronize(.msync) {
       found?.file.synchronize(bytes)
-      return 0
+    } orFail: {
+      found?.file.failSync(bytes)
     }
   }
 
@@ -149,6 +151,17 @@ extension SimulatedDisk {
   }
 
   // MARK: - Accounts
+
+  private func synchronize(
+    _ call: Call, _ synchronize: () -> Void, orFail fail: () -> Void
+  ) -> CInt {
+    make(
+      call, failing: -1,
+      {
+        synchronize()
+        return 0
+      }, onFault: fail)
+  }
 
   private func changing<Result: FixedWidthInteger>(
     _ descriptor: CInt, _ call: () -> Result

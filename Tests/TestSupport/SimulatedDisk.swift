@@ -102,7 +102,7 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
 
   /// Makes one call, or lets it fail.
   func make<Result>(
-    _ kind: Call, failing failure: Result, onFault: () -> Void = {}, _ call: () -> Result
+    _ kind: Call, failing failure: Result, _ call: () -> Result, onFault: () -> Void = {}
   ) -> Result {
     lock.lock()
     defer { lock.unlock() }
