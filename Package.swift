@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 let strict: [SwiftSetting] = [
@@ -54,6 +55,12 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["CaptureStore"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    .target(
+      name: "FuzzHarness",
+      dependencies: ["CaptureIndex", "CaptureStore", "PayloadCodecs", "TestSupport"],
+      path: "Tests/Fuzzing/Harness", swiftSettings: strict),
+    .testTarget(
+      name: "FuzzingTests", dependencies: ["FuzzHarness", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: strict),
     .testTarget(
       name: "ZeroMQTests", dependencies: ["ZeroMQ", "TestSupport"], swiftSettings: strict),
@@ -87,3 +94,20 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// Only scripts/bit-flips builds it.
+if ProcessInfo.processInfo.environment["ZCAP_CAMPAIGNS"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "zcap-bit-flips", dependencies: ["TestSupport"], path: "Tests/Campaigns",
+      swiftSettings: strict))
+}
+
+// The fuzzer needs a runtime of its own to be linked: only scripts/fuzz builds it.
+if ProcessInfo.processInfo.environment["ZCAP_FUZZ"] != nil {
+  package.targets += [
+    .executableTarget(
+      name: "zcap-fuzz", dependencies: ["FuzzHarness"], path: "Tests/Fuzzing/Driver",
+      swiftSettings: strict)
+  ]
+}

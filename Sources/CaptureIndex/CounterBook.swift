@@ -1,7 +1,8 @@
 import CaptureStore
 import Foundation
 
-/// The counters that rules name, one for each endpoint and topic that a rule fits.
+/// The counters that rules name: one for each endpoint and topic that a rule fits, or one for each
+/// endpoint where the topics share it.
 struct CounterBook {
   /// Counters that are followed; more of them are no counters.
   static let countersMax = 20_000
@@ -9,6 +10,13 @@ struct CounterBook {
   let rules: [SequenceRule]
   private(set) var counters: [Counter] = []
   private var changed: Set<Int> = []
+  private var known: [Key: Int] = [:]
+
+  private struct Key: Hashable {
+    var endpoint: Int
+    var topic: TopicTable.ID
+    var rule: Int
+  }
 
   init(_ rules: [SequenceRule]) { self.rules = rules }
 
@@ -19,15 +27,28 @@ struct CounterBook {
   }
 
   /// Takes up counters that an index kept, in their order.
-  mutating func resume(_ past: [Counter]) { counters = past }
+  mutating func resume(_ past: [Counter]) {
+    counters = past
+    for (id, counter) in past.enumerated() {
+      let key = Key(endpoint: counter.endpoint, topic: counter.topic, rule: counter.rule)
+      known[key] = id
+    }
+  }
 
   /// The counters of a topic, made where they are new; nil when there are too many.
   mutating func ids(endpoint: Int, topic: TopicTable.ID, name: [UInt8]?) -> [Int]? {
     var ids: [Int] = []
     for (rule, sequence) in rules.enumerated()
     where sequence.prefix.isEmpty || name?.starts(with: sequence.prefix) == true {
+      let topic = sequence.isShared ? TopicTable.noTopic : topic
+      let key = Key(endpoint: endpoint, topic: topic, rule: rule)
+      if let id = known[key] {
+        ids.append(id)
+        continue
+      }
       guard topic != TopicTable.overflow, counters.count < Self.countersMax else { return nil }
       counters.append(Counter(endpoint: endpoint, topic: topic, rule: rule))
+      known[key] = counters.count - 1
       changed.insert(counters.count - 1)
       ids.append(counters.count - 1)
     }

@@ -61,7 +61,8 @@ public enum IndexVerification: Hashable, Sendable {
       sequence: UInt64(try progress.count("sequence")))
 
     let made = try own { try IndexDatabase.temporary() }
-    var walk = IndexWalk(capture, rule: rule, verifying: .body)
+    let sequences = try IndexDatabase.sequences(progress)
+    var walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: .body)
     guard try own({ try advance(&walk, to: place, made) }) else {
       return .differs(["progress: it goes on where the segments do not"])
     }

@@ -382,10 +382,6 @@ struct IndexWalk {
     }
     ledger.resume(past.ledger, recentMissing: past.recentMissing)
     counters.resume(past.counters)
-    for (id, counter) in past.counters.enumerated() {
-      let state = stateID(endpoint: counter.endpoint, topic: counter.topic)
-      states[state].counters = (states[state].counters ?? []) + [id]
-    }
     news.firstTopic = topics.count + 1
     news.firstCodec = codecs.count
   }

@@ -21,16 +21,18 @@ public final class Indexer {
   /// Goes on with the index of a capture where it left off; one that cannot be gone on with, or was
   /// made by another rule, is made anew.
   public init(
-    continuing capture: Capture, rule: TopicRule, verifying: SegmentCursor.Verification
+    continuing capture: Capture, rule: TopicRule, sequences: [SequenceRule] = [],
+    verifying: SegmentCursor.Verification
   ) throws {
     let path = CapturePath.index(capture.path)
-    var walk = IndexWalk(capture, rule: rule, verifying: verifying)
+    var walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: verifying)
     if let known = IndexDatabase.reopen(path, of: capture), known.topicRule() == rule,
-      let past = try? known.past(verifying: verifying), (try? walk.resume(past)) != nil
+      known.sequenceRules() == sequences, let past = try? known.past(verifying: verifying),
+      (try? walk.resume(past)) != nil
     {
       database = known
     } else {
-      walk = IndexWalk(capture, rule: rule, verifying: verifying)
+      walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: verifying)
       database = try IndexDatabase.create(path)
     }
     self.walk = walk

@@ -87,15 +87,16 @@ extension IndexReader {
   public func ledger(_ selection: Selection) throws -> [LedgerEntry] {
     let endpoints = capture.manifest.endpoints.map(\.address)
     let entries = try read { database in
+      // What is missing comes before a gap that it explains.
       let tables = [
-        try Row.fetchAll(database, sql: "SELECT * FROM event ORDER BY id").map {
-          try LedgerEntry(event: $0, endpoints: endpoints)
-        },
         try Row.fetchAll(database, sql: "SELECT * FROM missing ORDER BY first_sequence").map {
           try LedgerEntry(missing: $0)
         },
         try Row.fetchAll(database, sql: "SELECT * FROM damages ORDER BY segment, offset").map {
           try LedgerEntry(damage: $0)
+        },
+        try Row.fetchAll(database, sql: "SELECT * FROM event ORDER BY id").map {
+          try LedgerEntry(event: $0, endpoints: endpoints)
         },
       ]
       return tables.joined().enumerated()

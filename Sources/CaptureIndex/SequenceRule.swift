@@ -4,7 +4,8 @@ import CaptureStore
 /// way: `PREFIX:frame=1:offset=0:u32le`.
 ///
 /// A subscriber cannot see what its publisher dropped; a number that the publisher counts up by one
-/// for each message of a topic shows it.
+/// for each message of a topic shows it; with `:shared` behind the rule, one that it counts up for each
+/// message of any of them.
 public struct SequenceRule: Hashable, Sendable {
   /// Topics that start with this; no bytes are every message, with a topic or without.
   public var prefix: [UInt8]
@@ -15,6 +16,8 @@ public struct SequenceRule: Hashable, Sendable {
   /// Bytes of the number: 1, 2, 4 or 8.
   public var width: Int
   public var isBigEndian: Bool
+  /// One counter for all topics of an endpoint that the prefix fits; else each topic has its own.
+  public var isShared = false
 
   /// The largest value.
   var mask: UInt64 { width == 8 ? .max : (1 << UInt64(width * 8)) - 1 }
@@ -49,6 +52,7 @@ extension SequenceRule: CustomStringConvertible {
   public var description: String {
     let type = Self.types.first { $0.width == width && $0.isBigEndian == isBigEndian }
     return "\(Self.escaped(prefix)):frame=\(frame):offset=\(offset):\(type?.name ?? "u8")"
+      + (isShared ? ":shared" : "")
   }
 
   /// nil when the text is no rule.
@@ -56,7 +60,11 @@ extension SequenceRule: CustomStringConvertible {
 
   /// The same from the bytes of a command line. The prefix may contain colons.
   public init?(bytes: [UInt8]) {
-    let parts = bytes.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+    var parts = bytes.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+    if let last = parts.last, last.elementsEqual("shared".utf8) {
+      isShared = true
+      parts.removeLast()
+    }
     guard parts.count >= 4,
       let type = Self.types.first(where: { Array($0.name.utf8) == Array(parts[parts.count - 1]) }),
       let offset = Self.number(parts[parts.count - 2], "offset="), Self.offsets.contains(offset),

@@ -8,6 +8,10 @@ public enum CaptureClock {
   /// Nanoseconds since 1970-01-01T00:00:00Z, stepped at will. Source: `clock_gettime(2)`.
   public static func unixNanoseconds() -> Int64 { read(CLOCK_REALTIME) }
 
+  /// Like the monotonic clock, and going on while the machine is suspended.
+  /// Source: `clock_gettime(2)`, CLOCK_BOOTTIME.
+  public static func bootNanoseconds() -> Int64 { read(CLOCK_BOOTTIME) }
+
   private static func read(_ clock: clockid_t) -> Int64 {
     var time = timespec()
     unsafe clock_gettime(clock, &time)

@@ -42,6 +42,8 @@ public struct CaptureCursor {
   /// The next segment is in use: what is not in this one now will not come.
   private var isSuperseded = false
   private var sealed: [UInt64] = []
+  /// Segments that were left before their footers were there.
+  private var leftUnsealed: [UInt64] = []
 
   /// Starts at the beginning of the capture.
   public init(_ capture: Capture, verifying: SegmentCursor.Verification) {
@@ -139,7 +141,10 @@ public struct CaptureCursor {
         return nil
       }
       if isSuperseded {
-        if try caughtUpUnlessWriterIsGone() != nil { cursor = nil }
+        if try caughtUpUnlessWriterIsGone() != nil {
+          leftUnsealed.append(cursor!.segment.header.number)
+          cursor = nil
+        }
         return nil
       }
       isSuperseded = try isNextSegmentInUse()
@@ -223,9 +228,21 @@ public struct CaptureCursor {
 
   /// What was committed before the writer went must be looked for once more after it went.
   private mutating func caughtUpUnlessWriterIsGone() throws(StoreError) -> Step? {
+    lookForFooters()
     if try capture.isBeingRecorded { return .caughtUp(isFinal: false) }
     isWriterGone = true
     return nil
+  }
+
+  /// A segment that was left early gets its footer soon.
+  private mutating func lookForFooters() {
+    guard !leftUnsealed.isEmpty else { return }
+    let found = leftUnsealed.filter { number in
+      let segment = try? capture.openSegment(CapturePath.segment(capture.path, number))
+      return (segment ?? nil)?.isSealed == true
+    }
+    sealed += found
+    leftUnsealed.removeAll { found.contains($0) }
   }
 
   private mutating func accept(_ record: RecordHeader) -> Step {

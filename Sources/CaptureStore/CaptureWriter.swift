@@ -22,6 +22,8 @@ public final class CaptureWriter {
   public private(set) var segmentCount = 1
   /// The longest that `append` waited for a segment, in nanoseconds.
   public private(set) var rollNanosecondsMax: Int64 = 0
+  /// All that it waited for segments.
+  public private(set) var rollNanoseconds: Int64 = 0
 
   // Stored apart from their public readers: exclusive access to a public stored property is
   // checked at run time, twice a message.
@@ -262,7 +264,9 @@ public final class CaptureWriter {
     segment.start(captureID: manifest.captureID, firstSequence: sequence)
     segmentCount += 1
     isLastSegmentTold = false
-    rollNanosecondsMax = max(rollNanosecondsMax, CaptureClock.monotonicNanoseconds() - begun)
+    let waited = CaptureClock.monotonicNanoseconds() - begun
+    rollNanosecondsMax = max(rollNanosecondsMax, waited)
+    rollNanoseconds += waited
   }
 
   // MARK: - Stepped

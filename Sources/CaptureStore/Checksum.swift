@@ -3,7 +3,7 @@ private import CXXHash
 /// The check of the format: the low half of XXH3-64, seeded.
 ///
 /// Source: `XXH3_64bits_withSeed`, <https://github.com/Cyan4973/xxHash>.
-func checksum(_ bytes: UnsafeRawBufferPointer, seed: UInt32) -> UInt32 {
+package func checksum(_ bytes: UnsafeRawBufferPointer, seed: UInt32) -> UInt32 {
   unsafe UInt32(truncatingIfNeeded: xxh3_64(bytes.baseAddress, bytes.count, UInt64(seed)))
 }
 

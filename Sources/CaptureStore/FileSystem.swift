@@ -100,7 +100,8 @@ extension FileSystem {
     defer { close(file) }
     var end = start
     var offset = start
-    var chunk = [UInt8](repeating: 0, count: 1 << 20)
+    let rest = try size(file, path) - start
+    var chunk = [UInt8](repeating: 0, count: max(1, min(rest, 1 << 20)))
     while true {
       let count = try read(file, path, at: offset, into: &chunk)
       if count == 0 { return end }

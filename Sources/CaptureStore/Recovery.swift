@@ -79,7 +79,11 @@ public struct Recovery: Sendable {
         } else {
           let found = try UnendedSegment(examining: segment, capture.files)
           recovery.nextSequence = max(recovery.nextSequence, found.ending.nextSequence)
-          unended.append(found)
+          if !found.isEnded {
+            unended.append(found)
+          } else if !unended.isEmpty {
+            endedBehind.append(segment)
+          }
         }
       } catch .damagedSegment(let path, let reason) {
         recovery.unreadable.append(.damagedSegment(path: path, reason: reason))
@@ -203,6 +207,9 @@ private struct UnendedSegment {
   let contentEnd: Int
   /// A footer stands at the end already: only the rest of the file is to go.
   let hasFooter: Bool
+  /// And there is no rest. By the walk and not by the file's last bytes, as `isSealed` is: a footer
+  /// of another size ends a segment, too, and must not be ended again and again.
+  let isEnded: Bool
 
   init(examining segment: Segment, _ files: FileSystem) throws(StoreError) {
     path = segment.path
@@ -248,6 +255,7 @@ private struct UnendedSegment {
     // What cannot be read now is not known to be damaged.
     if let failure = cursor.failure { throw failure }
     hasFooter = cursor.footerNextSequence != nil
+    self.isEnded = hasFooter && end == segment.size
     contentEnd = hasFooter ? end : try files.contentEnd(path, from: end)
     ending = Recovery.Ending(
       segment: number, offset: end, nextSequence: next,

@@ -151,7 +151,11 @@ import Synchronization
         if unsafe isZero(bytes) { return }
         for place in stride(from: 0, to: count, by: RecordLayout.alignment) {
           let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[place...])
-          if unsafe rest.count >= 8 && rest.loadUnaligned(as: UInt64.self) == 0 { continue }
+          // The last word of a file that was cut can be a shorter one.
+          let isEmpty =
+            unsafe rest.count >= 8
+            ? rest.loadUnaligned(as: UInt64.self) == 0 : isZero(rest)
+          if isEmpty { continue }
           result.contentEnd = max(result.contentEnd, offset + place + min(8, rest.count))
           guard place <= last else { continue }
           if unsafe isHeader(rest.baseAddress!, roomLeft: size - offset - place) {

@@ -119,7 +119,8 @@ public struct SegmentCursor {
     let start = offset
     let search = segment.search(from: offset + RecordLayout.alignment)
     failure = search.failure
-    offset = search.header ?? segment.size & ~7
+    // To the last byte: what is left of a word would be told again as a gap.
+    offset = search.header ?? segment.size
     let end = search.header ?? max(search.contentEnd, start + RecordLayout.alignment)
     return Damage(reason: .header, range: start..<end)
   }

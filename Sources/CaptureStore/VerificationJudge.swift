@@ -118,8 +118,9 @@ struct VerificationJudge {
 
   private mutating func judgeDamages(_ finding: SegmentFindings) {
     let durable = trustedEnd(of: finding)
+    let isUnended = if case .unended = finding.condition { true } else { false }
     for damage in finding.damages {
-      let isTorn = damage.reason == .torn
+      let isTorn = isUnended && damage.range.lowerBound >= finding.end
       let isCorrupt = damage.range.lowerBound < durable
       if isTorn {
         verification.tornBytes += damage.range.count

@@ -14,27 +14,57 @@ import ZeroMQ
   private static let pollMilliseconds = 100
   /// How long the drain at the end goes on when messages do not stop arriving.
   private static let drainNanosecondsMax: Int64 = 30_000_000_000
+  /// Two messages that were both there are taken this far apart: something held the loop up.
+  private static let stallNanosecondsMin: Int64 = 100_000_000
+  /// How often monitors are looked at while there is no time to sleep.
+  private static let monitorNanoseconds: Int64 = 10_000_000
 
   let counters: RecordingCounters
+  let ledger: RecordingLedger
   private(set) var reason = RecordingSummary.Reason.stopped
   private(set) var failure: StoreError?
   private(set) var isCutShort = false
 
   private let plan: RecordingPlan
-  private let sockets: [Socket]
+  /// As they are in the manifest.
+  private let endpoints: [RecordedEndpoint]
+  private let sockets: [WatchedSocket]
   private let poller = Poller()
   private let writer: CaptureWriter
+  private let indexed: IndexProgress
   private let endpointIDs: [UInt16]
   private let stop: StopToken
 
-  init(_ plan: RecordingPlan, sockets: [Socket], writer: CaptureWriter, stop: StopToken) {
+  // The watch over the loop, touched once a turn at most.
+  private var watch = LoopWatch(.now())
+  private var connections: [ConnectionWatch]
+  private var queues: [QueueWatch]
+  /// When the last message was taken, while there are more; `.max` behind a sleep.
+  private var lastTaken = Int64.max
+  private var monitorsSeen: Int64 = 0
+  /// What monitors told and the ledger has not.
+  private var news: [(event: Monitor.Event, endpoint: Int)] = []
+  private var rollNanosecondsSeen: Int64 = 0
+
+  init(
+    _ plan: RecordingPlan, endpoints: [RecordedEndpoint], sockets: [WatchedSocket],
+    writer: CaptureWriter, indexed: IndexProgress, stop: StopToken
+  ) {
     self.plan = plan
+    self.endpoints = endpoints
     self.sockets = sockets
     self.writer = writer
+    self.indexed = indexed
     endpointIDs = writer.endpointIDs
     self.stop = stop
+    ledger = RecordingLedger(writer)
     counters = RecordingCounters(endpoints: sockets.count)
-    for socket in sockets { poller.add(socket) }
+    connections = endpoints.map { ConnectionWatch(address: $0.address, isBound: $0.isBound) }
+    queues = endpoints.map { _ in QueueWatch(highWaterMark: plan.receiveHighWaterMark) }
+    for socket in sockets { poller.add(socket.socket) }
+    for socket in sockets {
+      if let monitor = socket.monitor { poller.add(monitor.socket) }
+    }
     poller.add(fileDescriptor: stop.fileDescriptor)
   }
 
@@ -44,34 +74,66 @@ import ZeroMQ
   /// On an XSUB, a byte of 1 or 0 and the prefix. Source: `zmq_socket(3)`, ZMQ_XSUB.
   private func sendSubscriptions(marker: UInt8) throws(ZeroMQError) {
     for (socket, endpoint) in zip(sockets, plan.endpoints) {
-      for prefix in endpoint.subscriptions { try socket.send([[marker] + prefix.bytes]) }
+      for prefix in endpoint.subscriptions { try socket.socket.send([[marker] + prefix.bytes]) }
     }
   }
 
   /// Records until a stop is requested, a limit is reached, or the store cannot go on.
   func run() throws(ZeroMQError) {
+    ledger.tell(StoredEvent("started", monotonicNanoseconds: counters.started))
     defer { counters.end() }
+    let result = Result { () throws(ZeroMQError) in try record() }
+    if let problem = result.failure { ledger.tell(ended("error", problem.description)) }
+    try result.get()
+    try readMonitors(CaptureClock.monotonicNanoseconds())
+    tellConnections(CaptureClock.monotonicNanoseconds())
+    if isCutShort { ledger.tell(StoredEvent("cut_short")) }
+    ledger.tell(ended(reason.rawValue, failure?.description))
+  }
+
+  private func ended(_ reason: String, _ failure: String?) -> StoredEvent {
+    var event = StoredEvent(
+      "ended",
+      ["reason": .text(reason), "messages": .number(Int64(clamping: writer.messageCount))])
+    if let failure { event.fields["failure"] = .text(failure) }
+    return event
+  }
+
+  private func record() throws(ZeroMQError) {
     var message = Message()
     let deadline = plan.durationNanosecondsMax.map { counters.started + $0 }
+    var now = counters.started
     while !stop.isRequested {
+      if now - monitorsSeen >= Self.monitorNanoseconds { try readMonitors(now) }
       let received = try takeBurst(&message)
-      if isLimitReached { return }
-      if let deadline, CaptureClock.monotonicNanoseconds() >= deadline {
+      if isLimitReached || !tend() { return }
+      now = received > 0 ? lastTaken : CaptureClock.monotonicNanoseconds()
+      if let deadline, now >= deadline {
         reason = .duration
         break
       }
-      if received == 0 { try sleep(until: deadline) }
+      look(now)
+      if received == 0 { now = try sleep(until: deadline) }
     }
     try drain(&message)
   }
 
-  private func sleep(until deadline: Int64?) throws(ZeroMQError) {
+  /// Returns when it woke up.
+  private func sleep(until deadline: Int64?) throws(ZeroMQError) -> Int64 {
     var milliseconds = Self.pollMilliseconds
+    let begun = CaptureClock.monotonicNanoseconds()
     if let deadline {
-      let left = (deadline - CaptureClock.monotonicNanoseconds() + 999_999) / 1_000_000
-      milliseconds = max(0, min(milliseconds, Int(left)))
+      milliseconds = max(0, min(milliseconds, Int((deadline - begun + 999_999) / 1_000_000)))
     }
     try poller.wait(milliseconds: milliseconds)
+    let ended = CaptureClock.monotonicNanoseconds()
+    let asked = Int64(milliseconds) * 1_000_000
+    if let pause = LoopWatch.pause(askedNanoseconds: asked, from: begun, to: ended) {
+      ledger.tell(pause)
+    }
+    lastTaken = .max
+    monitorsSeen = 0
+    return ended
   }
 
   /// Stops what comes in, then records what libzmq holds; given up when that never ends.
@@ -79,7 +141,7 @@ import ZeroMQ
     try sendSubscriptions(marker: 0)
     let end = CaptureClock.monotonicNanoseconds() + Self.drainNanosecondsMax
     while try takeBurst(&message) > 0 {
-      if isLimitReached { return }
+      if isLimitReached || !tend() { return }
       if CaptureClock.monotonicNanoseconds() > end {
         isCutShort = true
         return
@@ -92,16 +154,25 @@ import ZeroMQ
   /// One turn of every socket. Returns how many messages were taken.
   private func takeBurst(_ message: inout Message) throws(ZeroMQError) -> Int {
     var count = 0
+    var last = lastTaken
+    defer { lastTaken = last }
     for endpoint in sockets.indices {
-      let socket = sockets[endpoint]
+      let socket = sockets[endpoint].socket
       var taken = 0
       while taken < Self.burst {
         guard try socket.receive(into: &message, waiting: false) else { break }
         taken += 1
-        guard record(message, endpoint: endpoint) else { break }
+        let now = CaptureClock.monotonicNanoseconds()
+        if now - last >= Self.stallNanosecondsMin { stalled(now - last, at: now) }
+        last = now
+        guard record(message, endpoint: endpoint, at: now) else { break }
       }
       counters.add(taken, endpoint: endpoint)
       count += taken
+      if queues[endpoint].isFull(taking: taken, isEmpty: taken < Self.burst) {
+        let hwm = Int64(plan.receiveHighWaterMark)
+        tell("queue_full", ["hwm": .number(hwm)], endpoint: endpoint)
+      }
       if isLimitReached { break }
     }
     counters.publish(messages: writer.messageCount, bytes: writer.frameBytes)
@@ -109,13 +180,16 @@ import ZeroMQ
   }
 
   /// Appends one message. False when the recording ends here.
-  private func record(_ message: borrowing Message, endpoint: Int) -> Bool {
+  private func record(_ message: borrowing Message, endpoint: Int, at now: Int64) -> Bool {
     do throws(StoreError) {
       unsafe try writer.append(
-        endpoint: endpointIDs[endpoint],
-        monotonicNanoseconds: CaptureClock.monotonicNanoseconds(), frames: message.frames)
-    } catch .messageTooLarge {
+        endpoint: endpointIDs[endpoint], monotonicNanoseconds: now, frames: message.frames)
+    } catch .messageTooLarge(let bytes, let frames) {
       counters.refused.wrappingAdd(1, ordering: .relaxed)
+      let fields: [String: StoredEvent.Value] = [
+        "bytes": .number(Int64(bytes)), "frames": .number(Int64(frames)), "lost": .number(1),
+      ]
+      tell("refused", fields, endpoint: endpoint)
       return true
     } catch {
       failure = error
@@ -134,42 +208,123 @@ import ZeroMQ
   }
 }
 
-/// Counts that the recording thread publishes and any thread reads.
-final class RecordingCounters: Sendable {
-  let started = CaptureClock.monotonicNanoseconds()
-  let refused = Atomic<UInt64>(0)
-  private let messages = Atomic<UInt64>(0)
-  private let bytes = Atomic<UInt64>(0)
-  private let ended = Atomic<Int64>(0)
-  private let byEndpoint: [Count]
+// MARK: - What happens beside the messages
 
-  private final class Count: Sendable {
-    let value = Atomic<UInt64>(0)
+extension Intake {
+  private func tell(
+    _ kind: String, _ fields: [String: StoredEvent.Value], endpoint: Int
+  ) {
+    var event = StoredEvent(kind, fields)
+    event.fields["endpoint"] = .text(endpoints[endpoint].address)
+    ledger.tell(event, endpoint: endpointIDs[endpoint])
   }
 
-  init(endpoints: Int) { byEndpoint = (0..<endpoints).map { _ in Count() } }
-
-  func add(_ count: Int, endpoint: Int) {
-    if count > 0 { byEndpoint[endpoint].value.wrappingAdd(UInt64(count), ordering: .relaxed) }
+  private func stalled(_ nanoseconds: Int64, at now: Int64) {
+    var event = StoredEvent(
+      "stalled", monotonicNanoseconds: now, ["ms": .number(nanoseconds / 1_000_000)])
+    let waited = (writer.rollNanoseconds - rollNanosecondsSeen) / 1_000_000
+    rollNanosecondsSeen = writer.rollNanoseconds
+    if waited > 0 { event.fields["segment_ms"] = .number(waited) }
+    ledger.tell(event)
   }
 
-  func publish(messages: UInt64, bytes: UInt64) {
-    self.messages.store(messages, ordering: .relaxed)
-    self.bytes.store(bytes, ordering: .relaxed)
+  /// Sees to what was stored. False when the recording ends here.
+  private func tend() -> Bool {
+    do throws(StoreError) {
+      for notice in try writer.tend() {
+        switch notice {
+        case .lastSegment(let error): tell("last_segment", error)
+        case .syncFailed(let error): tell("sync_failed", error)
+        }
+      }
+      return true
+    } catch {
+      // There may be no page behind the next byte.
+      ledger.isStoring = false
+      failure = error
+      reason = .failure
+      return false
+    }
   }
 
-  /// Recording is over: sealing and indexing do not count as its time.
-  func end() { ended.store(CaptureClock.monotonicNanoseconds(), ordering: .relaxed) }
-
-  func status(indexed: UInt64) -> RecordingStatus {
-    let ended = ended.load(ordering: .relaxed)
-    let now = ended > 0 ? ended : CaptureClock.monotonicNanoseconds()
-    return RecordingStatus(
-      elapsedNanoseconds: now - started,
-      messages: messages.load(ordering: .relaxed),
-      bytes: bytes.load(ordering: .relaxed),
-      messagesRefused: refused.load(ordering: .relaxed),
-      messagesByEndpoint: byEndpoint.map { $0.value.load(ordering: .relaxed) },
-      messagesIndexed: indexed)
+  private func tell(_ kind: String, _ error: StoreError) {
+    ledger.tell(StoredEvent(kind, ["reason": .text(error.description)]))
   }
+
+  /// Looks at connections, at clocks and at the index, each when it is due.
+  private func look(_ now: Int64) {
+    if !news.isEmpty { tellConnections(now) }
+    guard watch.isDue(now) else { return }
+    let events = watch.look(
+      .now(), recorded: writer.messageCount,
+      indexed: indexed.messages.load(ordering: .relaxed))
+    for event in events { ledger.tell(event) }
+    rollNanosecondsSeen = writer.rollNanoseconds
+    for endpoint in connections.indices {
+      if let event = connections[endpoint].settle(at: now) {
+        ledger.tell(event, endpoint: endpointIDs[endpoint])
+      }
+    }
+  }
+
+  /// Reads what the monitors have to tell. Of a publisher that came it is told at once, before its
+  /// first message; of all else behind the messages that are there.
+  private func readMonitors(_ now: Int64) throws(ZeroMQError) {
+    monitorsSeen = now
+    for endpoint in sockets.indices {
+      guard let monitor = sockets[endpoint].monitor else { continue }
+      while let event = try monitor.next() {
+        if news.isEmpty && event.kind == .handshakeSucceeded {
+          tell(event, endpoint: endpoint, at: now)
+        } else {
+          news.append((event, endpoint))
+        }
+      }
+    }
+  }
+
+  private func tellConnections(_ now: Int64) {
+    for (event, endpoint) in news { tell(event, endpoint: endpoint, at: now) }
+    news.removeAll()
+  }
+
+  private func tell(_ event: Monitor.Event, endpoint: Int, at now: Int64) {
+    let messages = counters.messages(endpoint: endpoint)
+    if let event = connections[endpoint].take(event, messages: messages, at: now) {
+      ledger.tell(event, endpoint: endpointIDs[endpoint])
+    }
+  }
+}
+
+/// A socket and who watches it; nobody where libzmq had no room for a monitor.
+struct WatchedSocket {
+  var socket: Socket
+  var monitor: Monitor?
+}
+
+/// Whether a socket's queue may have been full: since it was last empty as many messages were taken
+/// from it as it holds. Nobody tells how many are in it.
+struct QueueWatch {
+  let highWaterMark: Int
+  private var taken = 0
+  private var isTold = false
+
+  init(highWaterMark: Int) { self.highWaterMark = highWaterMark }
+
+  /// Takes one turn. True once, until the queue was empty.
+  mutating func isFull(taking count: Int, isEmpty: Bool) -> Bool {
+    if isEmpty {
+      taken = 0
+      isTold = false
+      return false
+    }
+    taken += count
+    guard taken >= highWaterMark, highWaterMark > 0, !isTold else { return false }
+    isTold = true
+    return true
+  }
+}
+
+extension Result {
+  fileprivate var failure: Failure? { if case .failure(let error) = self { error } else { nil } }
 }

@@ -1,6 +1,7 @@
 import CaptureIndex
 public import CaptureStore
 import Foundation
+import Synchronization
 public import Threads
 import ZeroMQ
 
@@ -14,6 +15,7 @@ public final class Recorder: Sendable {
   private let intake: Intake
   private let writer: SendableWriter
   private let follower: IndexFollower
+  private let indexed: IndexProgress
   private let thread: WorkerThread
   private let ended: Guarded<Result<Void, ZeroMQError>?>
 
@@ -28,16 +30,20 @@ public final class Recorder: Sendable {
   /// Throws `ZeroMQError` for an endpoint that cannot be used, `StoreError` for a capture that
   /// cannot be created; then nothing is left behind.
   public init(_ plan: RecordingPlan, stop: StopToken) throws {
-    let context = try Context(ioThreads: plan.ioThreads)
+    // Libzmq's own limit is 1,023; each endpoint takes a socket and two for its monitor.
+    let context = try Context(
+      ioThreads: plan.ioThreads, maxSockets: max(1023, plan.endpoints.count * 3 + 16))
     let sockets = try plan.endpoints.map { try Self.openSocket($0, plan, context) }
     var endpoints = plan.endpoints
     for index in endpoints.indices where endpoints[index].isBound {
-      endpoints[index].address = try sockets[index].lastEndpoint
+      endpoints[index].address = try sockets[index].socket.lastEndpoint
     }
     self.endpoints = endpoints
     let writer = try Self.openWriter(plan, endpoints)
     let capture = try Capture(path: plan.capture)
-    let intake = Intake(plan, sockets: sockets, writer: writer, stop: stop)
+    let indexed = IndexProgress()
+    let intake = Intake(
+      plan, endpoints: endpoints, sockets: sockets, writer: writer, indexed: indexed, stop: stop)
     try intake.subscribe()
     let ended = Guarded<Result<Void, ZeroMQError>?>(nil)
     self.ended = ended
@@ -45,16 +51,28 @@ public final class Recorder: Sendable {
     self.writer = SendableWriter(writer)
     // A capture that is gone on with keeps its rule; `zcap reindex` gives it another.
     let rule = TopicRule(capture.manifest.topicRule) ?? plan.topicRule
-    follower = IndexFollower(capture, rule: rule, firstSequence: writer.nextSequence)
+    self.indexed = indexed
+    follower = IndexFollower(
+      capture, rule: rule, sequences: [SequenceRule](capture.manifest),
+      firstSequence: writer.nextSequence, progress: indexed)
     thread = WorkerThread(name: "zcap recorder") {
       let result = Result { () throws(ZeroMQError) in try intake.run() }
       ended.withLock { $0 = result }
+      intake.ledger.close()
     }
   }
 
   /// How the recording stands.
   public var status: RecordingStatus {
-    intake.counters.status(indexed: follower.messagesIndexed)
+    intake.counters.status(
+      indexed: indexed.messages.load(ordering: .relaxed),
+      possibleLosses: intake.ledger.possibleLosses.load(ordering: .relaxed))
+  }
+
+  /// What happened since the last call, to be told at once. Waits for it, until the recording has
+  /// ended; returns nothing when nothing happened in that time.
+  public func takeEvents(nanoseconds: Int64) -> [StoredEvent] {
+    intake.ledger.take(nanoseconds: nanoseconds)
   }
 
   /// Waits for the recording thread to end. Returns whether it has.
@@ -80,20 +98,26 @@ public final class Recorder: Sendable {
     return RecordingSummary(
       status: status, reason: failure == nil ? intake.reason : .failure,
       segments: writer.segmentCount, failure: failure?.description,
-      indexFailure: indexFailure, isCutShort: intake.isCutShort)
+      indexFailure: indexFailure, isCutShort: intake.isCutShort,
+      possibleLosses: intake.ledger.possibleLossesByKind)
   }
 
   private static func openWriter(
     _ plan: RecordingPlan, _ endpoints: [RecordedEndpoint]
   ) throws(StoreError) -> CaptureWriter {
     if plan.isAppending, Capture.exists(at: plan.capture) {
-      return try CaptureWriter(
+      let writer = try CaptureWriter(
         appendingTo: plan.capture, endpoints: endpoints, segmentSize: plan.segmentSize,
         sync: plan.sync, freeSpaceMin: plan.freeSpaceMin)
+      let known = writer.manifest.sequences ?? []
+      let added = plan.sequences.map(\.description).filter { !known.contains($0) }
+      if !added.isEmpty { try Capture(path: plan.capture).replace(sequences: known + added) }
+      return writer
     }
     let manifest = Manifest(
       host: ProcessInfo.processInfo.hostName, created: now(), recorder: plan.recorder,
-      endpoints: endpoints, topicRule: plan.topicRule.description, labels: plan.labels)
+      endpoints: endpoints, topicRule: plan.topicRule.description,
+      sequences: plan.sequences.map(\.description), labels: plan.labels)
     return try CaptureWriter(
       creating: plan.capture, manifest: manifest, segmentSize: plan.segmentSize,
       sync: plan.sync, freeSpaceMin: plan.freeSpaceMin)
@@ -101,18 +125,20 @@ public final class Recorder: Sendable {
 
   private static func openSocket(
     _ endpoint: RecordedEndpoint, _ plan: RecordingPlan, _ context: Context
-  ) throws(ZeroMQError) -> Socket {
+  ) throws(ZeroMQError) -> WatchedSocket {
     // An XSUB is a SUB that hands out what it holds also after unsubscribing: so a recording can
     // stop what comes in, and store what is here.
     let socket = try Socket(.xsub, in: context)
     try socket.set(.receiveHighWaterMark, plan.receiveHighWaterMark)
     try socket.set(.lingerMilliseconds, 0)
+    // Before the socket gets its endpoint: from then on there is something to tell.
+    let monitor = try? Monitor(socket, ConnectionWatch.kinds)
     if endpoint.isBound {
       try socket.bind(endpoint.address)
     } else {
       try socket.connect(endpoint.address)
     }
-    return socket
+    return WatchedSocket(socket: socket, monitor: monitor)
   }
 
   private static func now() -> String {

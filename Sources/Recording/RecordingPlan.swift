@@ -9,6 +9,8 @@ public struct RecordingPlan: Sendable {
   public var isAppending = false
   public var endpoints: [RecordedEndpoint]
   public var topicRule = TopicRule.auto
+  /// Counters in the messages, by which losses are found.
+  public var sequences: [SequenceRule] = []
   public var labels: [String: String] = [:]
   /// Name and version of the program, for the manifest.
   public var recorder: String
@@ -51,6 +53,8 @@ public struct RecordingStatus: Sendable {
   public var messagesByEndpoint: [UInt64]
   /// Messages in the index so far.
   public var messagesIndexed: UInt64
+  /// Events that may hide a loss: see `zcap ls --events`.
+  public var possibleLosses: UInt64
 }
 
 /// How a recording ended.
@@ -73,9 +77,12 @@ public struct RecordingSummary: Sendable {
   public var indexFailure: String?
   /// Messages were still arriving when the drain at the end was given up.
   public var isCutShort: Bool
+  /// Events that may hide a loss, by their kinds.
+  public var possibleLosses: [String: Int]
 
-  /// Whether everything that was received is in the capture.
+  /// Whether everything that was received is in the capture, on stable storage.
   public var isComplete: Bool {
     failure == nil && status.messagesRefused == 0 && !isCutShort
+      && possibleLosses["sync_failed"] == nil
   }
 }

@@ -9,6 +9,12 @@ extension Monitor {
     /// The socket's own or the peer's address, as libzmq writes it.
     public let endpoint: String
 
+    package init(kind: Kind, value: Int, endpoint: String) {
+      self.kind = kind
+      self.value = value
+      self.endpoint = endpoint
+    }
+
     /// Reads a message of two frames: a 16-bit kind and a 32-bit value, and the endpoint.
     init(_ message: borrowing Message) {
       let frames = unsafe message.frames

@@ -74,7 +74,7 @@ import Testing
     #expect(content.overview.events == Int64(content.ledger.count { $0.event != "torn" }))
     #expect(content.overview.lost == max(0, content.ledger.reduce(0) { $0 + $1.lost }))
     if content.overview.messages > 2_000 {
-      #expect(derived.isSubset(of: content.ledger.map(\.event)))
+      #expect(Set(["gap", "repeat"]).isSubset(of: content.ledger.map(\.event)))
     }
   }
 
@@ -144,7 +144,7 @@ import Testing
         if traffic.random.int(0...150) == 0 { _ = try live.advance() }
       }
       let copy = directory.file("copy\(round)")
-      try FileManager.default.copyItem(atPath: path, toPath: copy)
+      try copyTree(path, to: copy)
       #expect(try IndexReader(Capture(path: copy)).state() == .unclean)
       let resumed = try content(copy)
       expectCountsOf(messages, resumed)

@@ -166,7 +166,7 @@ import Threads
     for message in messages { try writer.append(message) }
     _ = try indexer.advance()
     let copy = directory.file("copy")
-    try FileManager.default.copyItem(atPath: live.path, toPath: copy)
+    try copyTree(live.path, to: copy)
     #expect(try files(copy)["index.sqlite-wal"]?.isEmpty == false)
     let reader = try IndexReader(Capture(path: copy))
     #expect(try IndexContent(reader).rows.map(\.messages) == content.rows.map(\.messages))
@@ -224,7 +224,7 @@ import Threads
     for message in messages { try writer.append(message) }
     _ = try indexer.advance()
     let copy = directory.file("copy")
-    try FileManager.default.copyItem(atPath: writer.path, toPath: copy)
+    try copyTree(writer.path, to: copy)
     setReadOnly(copy)
     let rows = try asNobody { try IndexReader(Capture(path: copy)).topicRows() }
     #expect(rows.map(\.messages) == content.rows.map(\.messages))

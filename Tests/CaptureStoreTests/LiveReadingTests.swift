@@ -119,8 +119,7 @@ import Threads
       creating: directory.file("c"), manifest: .test(), segmentSize: 64 << 10)
     let messages = (0..<500).map { TestMessage([[UInt8](repeating: UInt8($0 % 256), count: 400)]) }
     for message in messages { try writer.append(message) }
-    try FileManager.default.copyItem(
-      atPath: directory.file("c"), toPath: directory.file("copy"))
+    try copyTree(directory.file("c"), to: directory.file("copy"))
     let copy = try Capture(path: directory.file("copy"))
     let walk = CaptureWalk(copy)
     #expect(walk.inOrder == messages)

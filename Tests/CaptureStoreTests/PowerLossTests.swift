@@ -24,6 +24,7 @@ import Testing
       try run.record()
       guard let before = try walk(run, &faults) else { return faults }
       faults += before.faults.map { "round \(round), found: \($0)" }
+      if round == 0 { faults += try damagedBeforeFooters(run.capture) }
       for _ in 0..<run.random.int(0...2) {
         try run.recover(isInterrupted: true)
         let meanwhile = try PowerLossOracle(run)
@@ -52,6 +53,21 @@ import Testing
     } catch let error as StoreError {
       if run.isMade { faults.append("made, and now: \(error)") }
       return nil
+    }
+  }
+
+  /// A footer says that everything before it was on stable storage: nothing of that may be gone.
+  private static func damagedBeforeFooters(_ path: String) throws -> [String] {
+    try Capture(path: path).segmentFiles().compactMap { file in
+      guard let segment = try? Segment(path: file.path), segment.isSealed else { return nil }
+      var cursor = SegmentCursor(segment, verifying: .body)
+      while true {
+        switch cursor.next() {
+        case .record: continue
+        case .damage(let damage): return "sealed and damaged: \(file.number) \(damage)"
+        case .end(let isSealed): return isSealed ? nil : "sealed and torn: \(file.number)"
+        }
+      }
     }
   }
 

@@ -154,11 +154,13 @@ private struct KillRun: CustomStringConvertible {
   }
 
   private mutating func compare(_ when: String) throws -> [String] {
-    let walk = CaptureWalk(try Capture(path: path))
+    var walk = CaptureWalk(try Capture(path: path))
     var faults: [String] = []
     if walk.order != Array(0..<UInt64(walk.order.count)) { faults.append("not contiguous") }
     if walk.order.count < committed { faults.append("lost: \(walk.order.count) to \(committed)") }
     if when != "left" && walk.order.count != found { faults.append("not those that were there") }
+    // The message that was being copied when the kill came was never committed: a torn tail.
+    walk.damages.removeAll { $0.reason == .torn }
     if !walk.isWhole { faults.append("\(walk.missing) \(walk.damages) \(walk.unreadable)") }
     for (sequence, message) in walk.messages where message.frames != frames(sequence) {
       faults.append("invented: \(sequence)")

@@ -128,7 +128,7 @@ extension ZcapTests {
       #expect(try JSONRow.rows(messages.standardOutput).count == 99)
       let reindex = try rig.run("reindex", "made")
       #expect(reindex.exitCode == 3)
-      #expect(reindex.standardError.contains("1 messages are lost"))
+      #expect(reindex.standardError.contains("1 message is lost"))
       #expect(try rig.storeRow("made")["lost"] == 1)
     }
   }

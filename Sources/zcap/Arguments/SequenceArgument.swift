@@ -9,4 +9,9 @@ struct SequenceArgument: ExpressibleByArgument {
     guard let rule = SequenceRule(bytes: RawArguments.bytes(of: argument)) else { return nil }
     self.rule = rule
   }
+
+  /// What a mistake is answered with.
+  static let allValueStrings = [
+    "PREFIX:frame=1:offset=0:u32le", "PREFIX:frame=-1:offset=4:u64be:shared",
+  ]
 }

@@ -82,29 +82,28 @@ struct ListCommand: ParsableCommand {
     }
     selection.endpoints = endpoints
     selection.codecs = codecs
-    var isComplete = try list(index, selection)
-    if requireComplete, let doubts = try CompletenessReport.doubts(index) {
-      Console.complain(doubts)
-      isComplete = false
+    var losses = try list(index, selection)
+    if requireComplete { losses = try CompletenessReport.doubts(index) ?? losses }
+    if let losses {
+      Console.complain(losses)
+      throw ExitCode.incomplete
     }
-    if !isComplete { throw ExitCode.incomplete }
   }
 
-  /// Returns whether nothing of what is listed is known to be missing.
-  private func list(_ index: IndexReader, _ selection: Selection) throws -> Bool {
+  /// Returns what is known to be missing, of that which is listed.
+  private func list(_ index: IndexReader, _ selection: Selection) throws -> String? {
     if events {
       try EventListing(index, selection, limit: limit).write(isJSON: json)
     } else if messages {
       let damages = try MessageListing(index, selection, limit: limit).write(isJSON: json)
       if damages > 0 {
-        Console.complain(
-          "\(index.capture.path): \(Units.count(damages)) damaged records were passed over")
-        _ = try CompletenessReport(index.capture.path, index.completeness(of: selection)).write()
-        return false
+        let report = CompletenessReport(index, try index.completeness(of: selection))
+        return report.losses(and: ["\(Units.count(damages)) damaged records were passed over"])
       }
     } else {
-      return try TopicListing(index, selection).write(isJSON: json)
+      try TopicListing(index, selection).write(isJSON: json)
+      return CompletenessReport(index, try index.completeness()).losses()
     }
-    return try CompletenessReport(index.capture.path, index.completeness(of: selection)).write()
+    return CompletenessReport(index, try index.completeness(of: selection)).losses()
   }
 }

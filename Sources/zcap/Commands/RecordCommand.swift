@@ -14,7 +14,8 @@ struct RecordCommand: ParsableCommand {
       stored, and the capture is sealed.
 
       A subscriber cannot see what a publisher drops at its own high-water mark, nor what was \
-      published before the subscription reached it.
+      published before the subscription reached it or while the connection was lost. Where \
+      messages carry a counter, --sequence finds it. What can be seen is in 'zcap ls --events'.
       """)
 
   @Argument(help: ArgumentHelp("Endpoints, such as tcp://127.0.0.1:5555.", valueName: "endpoint"))
@@ -87,6 +88,17 @@ struct RecordCommand: ParsableCommand {
   var topicRule: TopicRule = .auto
 
   @Option(
+    name: .customLong("sequence"),
+    help: ArgumentHelp(
+      """
+      A counter in the payload of topics with this prefix, by which losses are found that no \
+      subscriber sees: PREFIX:frame=1:offset=0:u32le (repeatable; u8, u16le, u16be to u64be; \
+      frames count from 0, or from -1 at the end). Each topic counts by itself; with :shared \
+      behind it, all topics of an endpoint share one counter.
+      """, valueName: "rule"))
+  var sequences: [SequenceArgument] = []
+
+  @Option(
     name: .customLong("label"),
     help: ArgumentHelp("Keep a label with the capture (repeatable).", valueName: "key=value"))
   var labels: [Label] = []
@@ -126,8 +138,12 @@ struct RecordCommand: ParsableCommand {
     var report = RecordingReport(
       capture: plan.capture, endpoints: recorder.endpoints.map(\.address), isJSON: json)
     report.begin()
-    while !recorder.wait(nanoseconds: report.intervalNanoseconds) { report.show(recorder.status) }
+    while !recorder.wait(nanoseconds: 0) {
+      report.tell(recorder.takeEvents(nanoseconds: report.nanosecondsToStatus))
+      if report.nanosecondsToStatus == 0 { report.show(recorder.status) }
+    }
     let summary = try recorder.finish()
+    report.tell(recorder.takeEvents(nanoseconds: 0))
     report.end(summary)
     if !summary.isComplete { throw ExitCode.incomplete }
   }
@@ -143,6 +159,7 @@ struct RecordCommand: ParsableCommand {
       },
       recorder: "zcap \(Zcap.version)")
     plan.topicRule = topicRule
+    plan.sequences = sequences.map(\.rule)
     plan.isAppending = append
     plan.labels = Dictionary(labels.map { ($0.key, $0.value) }) { _, last in last }
     plan.segmentSize = segmentSize.bytes

@@ -11,15 +11,22 @@ struct CompletenessReport {
     self.known = known
   }
 
+  init(_ index: IndexReader, _ known: Completeness) { self.init(index.capture.path, known) }
+
   /// Says it on standard error. Returns whether nothing is known to be missing.
   func write() -> Bool {
+    guard let losses = losses() else { return true }
+    Console.complain(losses)
+    return false
+  }
+
+  /// What is missing, and what else; nil when nothing is. A tear is told, and is no loss.
+  func losses(and others: [String] = []) -> String? {
     if known.tornBytes > 0 {
       Console.say("\(path): \(Units.bytes(known.tornBytes)) were torn when its recorder ended")
     }
-    if !known.isComplete {
-      Console.complain("\(path): \(Self.losses(known).joined(separator: ", "))")
-    }
-    return known.isComplete
+    let texts = Self.losses(known) + others
+    return texts.isEmpty ? nil : "\(path): \(texts.joined(separator: ", "))"
   }
 
   private static func losses(_ known: Completeness) -> [String] {

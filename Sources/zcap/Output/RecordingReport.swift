@@ -7,6 +7,7 @@ struct RecordingReport: ~Copyable {
   private let endpoints: [String]
   private let isJSON: Bool
   private var last: RecordingStatus?
+  private var nextStatus = CaptureClock.monotonicNanoseconds()
   private var output = DataOutput()
 
   init(capture: String, endpoints: [String], isJSON: Bool) {
@@ -16,7 +17,17 @@ struct RecordingReport: ~Copyable {
   }
 
   /// A second between JSON objects, less between status lines.
-  var intervalNanoseconds: Int64 { isJSON ? 1_000_000_000 : 500_000_000 }
+  private var intervalNanoseconds: Int64 { isJSON ? 1_000_000_000 : 500_000_000 }
+
+  /// Until the next status is due.
+  var nanosecondsToStatus: Int64 { max(0, nextStatus - CaptureClock.monotonicNanoseconds()) }
+
+  /// Says at once what may concern somebody.
+  func tell(_ events: [StoredEvent]) {
+    for event in events {
+      if let warning = RecordingWarning(event) { Console.complain(warning.text) }
+    }
+  }
 
   mutating func begin() {
     if isJSON {
@@ -27,6 +38,7 @@ struct RecordingReport: ~Copyable {
       output.writeLine(line.text)
       output.flush()
     }
+    nextStatus = CaptureClock.monotonicNanoseconds() + intervalNanoseconds
     let list = endpoints.joined(separator: ", ")
     Console.say("recording \(list) into \(capture); stop with Ctrl-C")
   }
@@ -34,6 +46,7 @@ struct RecordingReport: ~Copyable {
   mutating func show(_ status: RecordingStatus) {
     let rates = rates(status)
     last = status
+    nextStatus = CaptureClock.monotonicNanoseconds() + intervalNanoseconds
     let free = try? Capture.freeBytes(at: capture)
     if isJSON {
       var line = JSONLine()
@@ -51,6 +64,9 @@ struct RecordingReport: ~Copyable {
     text += "  \(Units.count(status.messages)) messages"
     text += "  \(Units.bytes(status.bytes))"
     if let free { text += "  \(Units.bytes(free)) free" }
+    if status.possibleLosses > 0 {
+      text += "  \(Units.count(status.possibleLosses)) possible losses"
+    }
     Console.showStatus(text)
   }
 
@@ -70,6 +86,7 @@ struct RecordingReport: ~Copyable {
     line.add("bytes", status.bytes)
     line.add("refused", status.messagesRefused)
     line.add("indexed", status.messagesIndexed)
+    line.add("possible_losses", status.possibleLosses)
   }
 
   mutating func end(_ summary: RecordingSummary) {
@@ -82,6 +99,7 @@ struct RecordingReport: ~Copyable {
       add(status, to: &line)
       line.add("segments", summary.segments)
       line.add("complete", summary.isComplete)
+      line.add("possible_loss_events", summary.possibleLosses.keys.sorted())
       line.add("failure", summary.failure)
       line.add("index_failure", summary.indexFailure)
       output.writeLine(line.text)
@@ -99,6 +117,11 @@ struct RecordingReport: ~Copyable {
     if status.messagesRefused > 0 {
       Console.complain(
         "\(Units.count(status.messagesRefused)) messages were larger than a record can be (4 GiB)")
+    }
+    let possible = summary.possibleLosses.sorted { $0.key < $1.key }
+    if !possible.isEmpty {
+      let list = possible.map { "\(Units.count($0.value)) \($0.key)" }.joined(separator: ", ")
+      Console.say("\(list) may hide a loss; 'zcap ls \(capture) --events' tells them")
     }
     if summary.isCutShort {
       Console.complain("messages were still arriving when the recording ended")

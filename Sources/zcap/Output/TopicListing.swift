@@ -11,17 +11,16 @@ struct TopicListing {
     self.selection = selection
   }
 
-  /// Returns whether everything that was recorded is there.
-  func write(isJSON: Bool) throws -> Bool {
+  func write(isJSON: Bool) throws {
     let rows = try index.topicRows().filter { selection.matches($0) }
     var output = DataOutput()
     for line in isJSON ? rows.map(json) : table(rows) { output.writeLine(line) }
     output.flush()
-    return try sayState(rows)
+    try sayState(rows)
   }
 
   /// What a row cannot say, for people.
-  private func sayState(_ rows: [IndexReader.TopicRow]) throws -> Bool {
+  private func sayState(_ rows: [IndexReader.TopicRow]) throws {
     switch try index.state() {
     case .recording: Console.say("\(index.capture.path) is being recorded")
     case .unclean:
@@ -29,9 +28,7 @@ struct TopicListing {
         "\(index.capture.path) was not sealed by its recorder; what was committed is here")
     case .sealed: break
     }
-    let isComplete = try CompletenessReport(index.capture.path, index.completeness()).write()
     if rows.isEmpty { Console.say("\(index.capture.path): no messages") }
-    return isComplete
   }
 
   private func rate(_ row: IndexReader.TopicRow) -> Double? {

@@ -1,0 +1,43 @@
+import CaptureIndex
+import CaptureStore
+
+/// An event of a recording that somebody should hear of at once, as a line.
+struct RecordingWarning {
+  let text: String
+
+  /// nil for events that concern nobody.
+  init?(_ event: StoredEvent) {
+    let endpoint = event.text("endpoint") ?? "?"
+    let reason = event.text("reason") ?? "?"
+    let length = event.number("ms").map { Units.duration($0 * 1_000_000) } ?? "a while"
+    switch event.kind {
+    case "disconnected":
+      text = "publisher of \(endpoint) is gone; waiting for it to return"
+    case "connected":
+      guard let after = event.number("after_ms") else { return nil }
+      text = "publisher of \(endpoint) is back after \(Units.duration(after * 1_000_000))"
+    case "handshake_failed":
+      text = "handshake with \(endpoint) failed: \(reason)"
+    case "stalled":
+      guard event.mayHideLoss else { return nil }
+      text = "recording was held up for \(length); publishers may have dropped messages"
+    case "paused":
+      text = "zcap was stopped for \(length); publishers may have dropped messages"
+    case "queue_full":
+      text = "the queue of \(endpoint) may be full; its publisher may have dropped messages"
+    case "refused":
+      text = "a message of \(Units.bytes(event.number("bytes") ?? 0)) from \(endpoint) is too large"
+    case "clock_step":
+      let step = Units.duration(abs(event.number("by_ms") ?? 0) * 1_000_000)
+      text = "the time of day was set by \(step)"
+    case "index_lag":
+      text = "the index is \(Units.count(event.number("messages") ?? 0)) messages behind"
+    case "last_segment":
+      text = "no room for another segment: \(reason); recording ends when this one is full"
+    case "sync_failed":
+      text = "a sync failed: \(reason); nothing from here on is known to be on stable storage"
+    default:
+      return nil
+    }
+  }
+}

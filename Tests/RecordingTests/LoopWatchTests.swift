@@ -1,0 +1,82 @@
+import CaptureStore
+import Testing
+
+@testable import Recording
+
+@Suite struct LoopWatchTests {
+  private static let second: Int64 = 1_000_000_000
+
+  private func clocks(_ seconds: Int64, step: Int64 = 0, asleep: Int64 = 0) -> LoopWatch.Clocks {
+    LoopWatch.Clocks(
+      monotonic: seconds * Self.second,
+      unix: (1_000_000 + seconds) * Self.second + step + asleep,
+      boot: (7 + seconds) * Self.second + asleep)
+  }
+
+  private func look(_ watch: inout LoopWatch, _ clocks: LoopWatch.Clocks) -> [StoredEvent] {
+    watch.look(clocks, recorded: 0, indexed: 0)
+  }
+
+  @Test func aClockThatIsSetIsToldOnceWithHowFar() {
+    var watch = LoopWatch(clocks(0))
+    #expect(!watch.isDue(Self.second - 1) && watch.isDue(Self.second))
+    #expect(look(&watch, clocks(1, step: 49_000_000)).isEmpty)
+    let back = look(&watch, clocks(2, step: -3_600 * Self.second))
+    #expect(back.map(\.kind) == ["clock_step"] && back[0].number("by_ms") == -3_600_049)
+    #expect(look(&watch, clocks(3, step: -3_600 * Self.second)).isEmpty)
+  }
+
+  @Test func aMachineThatSleptIsAPauseAndNoStep() {
+    var watch = LoopWatch(clocks(0))
+    let slept = look(&watch, clocks(1, asleep: 60 * Self.second))
+    #expect(slept.map(\.kind) == ["paused"] && slept[0].number("ms") == 60_000)
+    #expect(look(&watch, clocks(2, asleep: 60 * Self.second)).isEmpty)
+  }
+
+  @Test func aSleepThatIsFarTooLongIsAPause() {
+    let asked: Int64 = 100_000_000
+    #expect(LoopWatch.pause(askedNanoseconds: asked, from: 5, to: asked + 5) == nil)
+    #expect(
+      LoopWatch.pause(askedNanoseconds: asked, from: 0, to: asked + Self.second - 1) == nil)
+    let pause = LoopWatch.pause(askedNanoseconds: asked, from: 0, to: asked + 3 * Self.second)
+    #expect(pause?.kind == "paused" && pause?.number("ms") == 3_000)
+  }
+
+  @Test func anIndexThatFallsBehindIsToldOnceATime() {
+    var watch = LoopWatch(clocks(0))
+    var told: [Int] = []
+    func look(_ second: Int, recorded: UInt64, indexed: UInt64) {
+      let events = watch.look(clocks(Int64(second)), recorded: recorded, indexed: indexed)
+      if events.contains(where: { $0.kind == "index_lag" }) { told.append(second) }
+    }
+    for second in 1...10 {
+      look(second, recorded: UInt64(second) * 10, indexed: UInt64(second) * 9)
+    }
+    #expect(told.isEmpty, "less than five seconds")
+    for second in 11...20 { look(second, recorded: UInt64(second) * 10, indexed: 50) }
+    #expect(told == [11])
+    for second in 21...22 { look(second, recorded: 300, indexed: 300) }
+    look(23, recorded: 6_000_000, indexed: 300)
+    look(24, recorded: 7_000_000, indexed: 300)
+    #expect(told == [11, 23])
+  }
+}
+
+@Suite struct QueueWatchTests {
+  @Test func aQueueThatNeverEmptiesIsToldOnce() {
+    var watch = QueueWatch(highWaterMark: 1000)
+    var told: [Int] = []
+    for turn in 0..<10 where watch.isFull(taking: 256, isEmpty: false) { told.append(turn) }
+    #expect(told == [3])
+    let isFullWhenEmpty = watch.isFull(taking: 0, isEmpty: true)
+    #expect(!isFullWhenEmpty)
+    for turn in 10..<20 where watch.isFull(taking: 256, isEmpty: false) { told.append(turn) }
+    #expect(told == [3, 13])
+  }
+
+  @Test func aQueueWithoutALimitIsNeverFull() {
+    var watch = QueueWatch(highWaterMark: 0)
+    let told = (0..<1000).count { _ in watch.isFull(taking: 256, isEmpty: false) }
+    #expect(told == 0)
+  }
+}
