@@ -17,6 +17,27 @@ struct SegmentFooter {
 }
 
 extension SegmentFooter {
+  /// Reads a whole record; nil when it is no valid footer of that segment.
+  init?(record: [UInt8], of segment: SegmentHeader) {
+    guard record.count == Self.recordSize else { return nil }
+    let next: UInt64? = unsafe record.withUnsafeBytes { bytes in
+      func word(_ offset: Int) -> UInt32 {
+        UInt32(littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+      }
+      let length = word(RecordLayout.lengthOffset)
+      let body = unsafe UnsafeRawBufferPointer(rebasing: bytes[RecordLayout.headerSize...])
+      guard Int(length) == Self.recordSize,
+        unsafe bytes[RecordLayout.kindOffset] == RecordKind.footer.rawValue,
+        unsafe CheckedHeaderWords(length: length, record: bytes.baseAddress!)
+          .check(salt: segment.salt) == word(RecordLayout.headerCheckOffset),
+        unsafe checksum(body, seed: segment.salt) == word(RecordLayout.bodyCheckOffset)
+      else { return nil }
+      return segment.firstSequence &+ UInt64(word(RecordLayout.sequenceOffset))
+    }
+    guard let next else { return nil }
+    nextSequence = next
+  }
+
   /// The whole record, for a segment that is ended without its writer.
   func record(firstSequence: UInt64, salt: UInt32) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: Self.recordSize)

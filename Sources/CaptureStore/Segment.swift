@@ -136,6 +136,17 @@ import Synchronization
     return result
   }
 
+  /// The end of the file as it is now; fewer bytes where there are no more.
+  func lastBytes(_ count: Int) throws(StoreError) -> [UInt8] {
+    let file = try files.open(path, O_RDONLY)
+    defer { files.close(file) }
+    var bytes = [UInt8](repeating: 0, count: count)
+    let start = max(SegmentLayout.headerSize, try files.size(file, path) - count)
+    let found = try files.read(file, path, at: start, into: &bytes)
+    bytes.removeLast(count - found)
+    return bytes
+  }
+
   private func search(
     _ file: FileSystem.File, from start: Int, _ result: inout Search
   ) throws(StoreError) {

@@ -158,10 +158,10 @@ extension Segment {
   public var isCut: Bool { !isSealed && UInt64(size) < header.allocatedSize }
 
   /// The sequence that the footer at the end of the file tells to be next; nil where none is.
+  ///
+  /// Reads the file as it is now and not the mapping: its recorder may be about to cut it.
   var footerNextSequence: UInt64? {
-    let offset = size - SegmentFooter.recordSize
-    guard var cursor = SegmentCursor(self, at: offset, verifying: .body) else { return nil }
-    _ = cursor.next()
-    return cursor.footerNextSequence
+    guard let bytes = try? lastBytes(SegmentFooter.recordSize) else { return nil }
+    return SegmentFooter(record: bytes, of: header)?.nextSequence
   }
 }
