@@ -16,7 +16,6 @@ final class CaptureLock: Sendable {
       if try files.lock(directory, path) { return }
       usleep(5_000)
     }
-    files.close(directory)
     throw .captureInUse(path: path)
   }
 

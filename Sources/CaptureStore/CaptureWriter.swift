@@ -264,6 +264,7 @@ public final class CaptureWriter {
     segment.start(captureID: manifest.captureID, firstSequence: sequence)
     segmentCount += 1
     isLastSegmentTold = false
+    synchronizedEnd = 0
     let waited = CaptureClock.monotonicNanoseconds() - begun
     rollNanosecondsMax = max(rollNanosecondsMax, waited)
     rollNanoseconds += waited

@@ -98,6 +98,10 @@ public struct Recovery: Sendable {
     var told: Set<UInt64> = []
     for segment in endedBehind { told.formUnion(try segmentsToldOf(in: segment)) }
     try recovery.tell(unended.filter { !told.contains($0.ending.segment) }, capture)
+    // One that was interrupted may have told, and not made sure of it.
+    if !unended.isEmpty {
+      try capture.files.synchronizeDirectory(CapturePath.segments(capture.path))
+    }
     for segment in unended {
       try segment.keepTornBytes(capture.files)
       try segment.end(capture.files)

@@ -102,10 +102,14 @@ public struct SegmentCursor {
     let time = segment.load(Int64.self, at: offset + RecordLayout.timeOffset)
     guard FormatLimits.monotonicNanoseconds.contains(time) else { return nil }
     let relative = segment.load(UInt32.self, at: offset + RecordLayout.sequenceOffset)
+    let kind = RecordKind(
+      rawValue: segment.load(UInt8.self, at: offset + RecordLayout.kindOffset))
+    // A footer behind so many messages could not say what comes next.
+    guard kind != .data || relative < UInt32.max else { return nil }
     return RecordHeader(
       offset: offset,
       length: count,
-      kind: RecordKind(rawValue: segment.load(UInt8.self, at: offset + RecordLayout.kindOffset)),
+      kind: kind,
       flags: segment.load(UInt8.self, at: offset + RecordLayout.flagsOffset),
       endpoint: segment.load(UInt16.self, at: offset + RecordLayout.endpointOffset),
       frameCount: frameCount,

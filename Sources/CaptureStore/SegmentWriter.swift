@@ -106,7 +106,8 @@ import Synchronization
   func append(_ record: Description, frames: Span<UnsafeRawBufferPointer>) -> Bool {
     let start = position
     let end = unsafe RecordLayout.recordEnd(startingAt: start, frames: frames)
-    guard end <= recordLimit(of: record.kind), record.sequence - firstSequence <= UInt64(UInt32.max)
+    let next = record.kind == .data ? record.sequence + 1 : record.sequence
+    guard end <= recordLimit(of: record.kind), next - firstSequence <= UInt64(UInt32.max)
     else {
       return false
     }
@@ -127,7 +128,6 @@ import Synchronization
     position = end
     committedEnd.store(end, ordering: .releasing)
     if record.kind != .checkpoint { contentEnd.store(end, ordering: .releasing) }
-    let next = record.kind == .data ? record.sequence + 1 : record.sequence
     committedSequence.store(next, ordering: .releasing)
     return true
   }

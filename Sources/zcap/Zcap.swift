@@ -27,6 +27,8 @@ struct Zcap: ParsableCommand {
   static func main() {
     // A closed pipe is an error of the write that meets it, not the end of a recording.
     signal(SIGPIPE, SIG_IGN)
+    // So is a limit on the size of files.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot(RawArguments.strings())
       try command.run()

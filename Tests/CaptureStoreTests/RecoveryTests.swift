@@ -271,4 +271,15 @@ import Testing
     try writer.finish()
     #expect(try walk().otherKinds == [RecordKind](repeating: .checkpoint, count: 20))
   }
+
+  @Test func alwaysMeansSoInSegmentsThatEndAtTheSamePlace() throws {
+    let writer = try CaptureWriter(
+      creating: path, manifest: .test(), segmentSize: 64 << 10, sync: .always)
+    for number in 0..<5 {
+      try writer.append(TestMessage([[UInt8](repeating: 1, count: 40_000)]))
+      _ = try writer.tend()
+      #expect(writer.durable?.sequence == UInt64(number + 1))
+    }
+    try writer.finish()
+  }
 }

@@ -112,6 +112,15 @@ import Testing
     #expect(try Segment(path: writer.path)?.isSealed == true)
   }
 
+  @Test func aFooterCanTellWhatFollowsTheLastSequence() throws {
+    let directory = try TemporaryDirectory()
+    let writer = try started(directory, size: 65_536)
+    #expect(append(writer, 4_294_967_294, []))
+    #expect(!append(writer, 4_294_967_295, []))
+    try writer.seal(nextSequence: 4_294_967_295)
+    #expect(try Segment(path: writer.path)?.footerNextSequence == 4_294_967_295)
+  }
+
   @Test func aFooterFitsIntoTheFullestSegment() throws {
     let directory = try TemporaryDirectory()
     let writer = try started(directory, size: 65_536)

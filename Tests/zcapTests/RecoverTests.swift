@@ -58,6 +58,17 @@ extension ZcapTests {
       #expect(try rig.replayed("c").numberingFault(frame: 1, count: 600) == nil)
     }
 
+    @Test func aLimitOnTheSizeOfFilesIsAnErrorAndNotASignal() throws {
+      let rig = try Rig()
+      let command = "ulimit -f 32; exec \"$0\" record ipc://x -o c --segment-size 64KiB"
+      let run = try ChildProcess(
+        "/bin/bash", ["-c", command, Programs.zcap()].map { Array($0.utf8) },
+        environment: ["ZCAP_STORE": rig.store], directory: rig.directory.path
+      ).wait()
+      #expect(run.exitCode == 1 && run.complaints.count == 1, "\(run)")
+      #expect(!FileManager.default.fileExists(atPath: rig.capture("c")))
+    }
+
     @Test func mistakesAreOneClearLine() throws {
       let rig = try Rig()
       let publisher = try Publisher(binding: rig.endpoint("p"))
