@@ -175,6 +175,17 @@ struct IndexDatabase {
     try queue.read { try Self.place(Self.progress($0)) }
   }
 
+  /// The same, if every message up to there is counted as there or missing: what a damaged file
+  /// says by chance does not add up.
+  func knownPlace() -> RecordPlace? {
+    try? queue.read { database in
+      let row = try Self.progress(database)
+      let place = try Self.place(row)
+      let messages = try Self.summaries(database).reduce(0) { $0 &+ UInt64($1.total.messages) }
+      return try messages &+ UInt64(row.total("missing")) == place.sequence ? place : nil
+    }
+  }
+
   /// Whether the last block is there in the segments as indexed: after a power loss the index may
   /// be ahead of them.
   func isBacked(by capture: Capture) throws -> Bool {

@@ -36,7 +36,7 @@ public final class IndexReader {
     isOnDisk = (usable ?? nil).map { $0.queue === onDisk?.queue } ?? false
     database = try usable ?? Self.complete(nil, capture, rule, sequences)
     // What the index on disk counted and the segments do not have any more is told.
-    let known = (try? onDisk?.place().sequence) ?? 0
+    let known = onDisk?.knownPlace()?.sequence ?? 0
     let found = try database.place().sequence
     lostAtEnd = known > found ? Int64(known - found) : 0
   }

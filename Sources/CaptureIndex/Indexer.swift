@@ -72,18 +72,33 @@ public final class Indexer {
   /// Ends with one plain file on disk.
   public func close() throws { try database.close() }
 
-  /// Makes the index of a capture anew, with the counters of its manifest where no others are
-  /// given. Throws `captureInUse` while it is being recorded.
+  /// Makes the index of a capture anew. Rules that are given replace those of its manifest.
+  ///
+  /// Throws `captureInUse` while it is being recorded, and what says that it was written by a later
+  /// version.
   public static func rebuild(
-    _ capture: Capture, rule: TopicRule, sequences: [SequenceRule]? = nil
+    _ capture: Capture, rule: TopicRule? = nil, sequences: [SequenceRule]? = nil
   ) throws -> Indexer {
-    if try capture.isBeingRecorded { throw StoreError.captureInUse(path: capture.path) }
-    try capture.checkVersions()
-    let indexer = try Indexer(
-      creating: capture, rule: rule, sequences: sequences ?? [SequenceRule](capture.manifest),
-      verifying: .body)
-    while try indexer.advance() == .behind {}
-    try indexer.close()
-    return indexer
+    try capture.withoutWriters {
+      // Who wrote last may have changed the manifest.
+      let capture = try Capture(path: capture.path)
+      try capture.checkVersions()
+      let indexer = try Indexer(
+        creating: capture, rule: rule ?? TopicRule(capture.manifest.topicRule) ?? .auto,
+        sequences: sequences ?? [SequenceRule](capture.manifest), verifying: .body)
+      while try indexer.advance() == .behind {}
+      try indexer.close()
+      if rule != nil || sequences != nil {
+        try capture.replace(
+          topicRule: rule?.description, sequences: sequences?.map(\.description))
+      }
+      return indexer
+    }
+  }
+
+  /// Where the index of a capture stands, if there is one that agrees with itself: all messages up
+  /// to there had been recorded when it was written.
+  public static func knownPlace(of capture: Capture) -> RecordPlace? {
+    IndexDatabase.open(CapturePath.index(capture.path), of: capture)?.knownPlace()
   }
 }

@@ -115,7 +115,9 @@ struct WalkLedger {
     let lost =
       event.kind == "refused" ? max(0, min(event.number("lost") ?? 1, Self.lostAtOnceMax)) : 0
     if event.kind == "recovered", let number = event.number("segment"), number >= 0 {
-      let bytes = max(0, min(event.number("damaged_bytes") ?? 0, Self.lostMax))
+      // What had been safe is corruption, whenever it was found.
+      let isCorrupt = event.number("corrupt_bytes") ?? 0 > 0
+      let bytes = isCorrupt ? 0 : max(0, min(event.number("damaged_bytes") ?? 0, Self.lostMax))
       news.segments[UInt64(number), default: SegmentFacts()].recoveredBytes = bytes
     }
     if totals.recordedEvents < Self.eventsMax {

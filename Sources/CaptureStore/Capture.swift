@@ -30,6 +30,15 @@ public struct Capture: Sendable {
     get throws(StoreError) { try CaptureLock.isHeld(path, files) }
   }
 
+  /// Keeps recorders and recoveries away from the capture while something is done, such as making
+  /// its index; to readers it is one that nobody records. Throws `captureInUse`.
+  package func withoutWriters<Result>(_ body: () throws -> Result) throws -> Result {
+    let lock = try CaptureLock(path, files)
+    defer { withExtendedLifetime(lock) {} }
+    try lock.letReadersIn()
+    return try body()
+  }
+
   /// A segment's place, before it is opened.
   public struct SegmentFile: Hashable, Sendable {
     public var number: UInt64

@@ -1,14 +1,17 @@
 import Glibc
 
-/// The advisory lock that the writer of a capture holds on its directory.
+/// The advisory lock on the directory of a capture: its writer's alone, or of one that keeps
+/// writers away and lets readers see that nobody writes.
 ///
 /// The kernel drops it with the process, so a killed recorder leaves nothing to clean up.
 final class CaptureLock: Sendable {
+  private let path: String
   private let files: FileSystem
   private let directory: FileSystem.File
 
   /// Takes the lock; throws `captureInUse` when another writer has it.
   init(_ path: String, _ files: FileSystem) throws(StoreError) {
+    self.path = path
     self.files = files
     directory = try files.open(path, O_RDONLY | O_DIRECTORY)
     // A reader that looks whether somebody writes holds a shared lock for some microseconds.
@@ -17,6 +20,11 @@ final class CaptureLock: Sendable {
       usleep(5_000)
     }
     throw .captureInUse(path: path)
+  }
+
+  /// From here on readers find that nobody writes; writers still find the lock taken.
+  func letReadersIn() throws(StoreError) {
+    guard try files.lock(directory, path, shared: true) else { throw .captureInUse(path: path) }
   }
 
   deinit { files.close(directory) }

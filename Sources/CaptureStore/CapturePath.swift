@@ -28,4 +28,12 @@ public enum CapturePath {
     }
     return number
   }
+
+  /// The number of the segment that a kept file was torn from: `NNNNNNNNNNNN.zseg.torn`, or the
+  /// same with `.2`, `.3` and so on behind it. nil for a file of another kind.
+  static func tornNumber(_ name: String) -> UInt64? {
+    let parts = name.split(separator: ".")
+    guard parts.count >= 3, parts[2] == "torn" else { return nil }
+    return segmentNumber("\(parts[0]).\(parts[1])")
+  }
 }

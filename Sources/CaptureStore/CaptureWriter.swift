@@ -18,6 +18,8 @@ public final class CaptureWriter {
   public var messageCount: UInt64 { sequence - firstSequence }
   /// Bytes of their frames.
   public var frameBytes: UInt64 { bytesAppended }
+  /// What was recovered before this recording went on; nil for a new capture.
+  public let recovery: Recovery?
   /// Segments begun.
   public private(set) var segmentCount = 1
   /// The longest that `append` waited for a segment, in nanoseconds.
@@ -79,6 +81,7 @@ public final class CaptureWriter {
     self.segmentSize = aligned(segmentSize, to: 4096)
     sequence = 0
     firstSequence = 0
+    recovery = nil
     try Self.makeCaptureDirectory(path, files)
     do throws(StoreError) {
       lock = try CaptureLock(path, files)
@@ -107,21 +110,21 @@ public final class CaptureWriter {
   /// Goes on with a capture that is there, after recovering it, in a new segment.
   ///
   /// Endpoints that it does not have yet are added to its manifest; `endpointIDs` says which is
-  /// which. Throws `noSuchCapture`, `captureInUse`, `freeSpace`, `system`, and what says that it
+  /// which. `known`: where its index stands, as for `Recovery.recover`. Throws `noSuchCapture`, `captureInUse`, `freeSpace`, `system`, and what says that it
   /// cannot be understood; then the capture is as it was, or recovered.
   public convenience init(
     appendingTo path: String, endpoints: [RecordedEndpoint],
-    segmentSize: Int = CaptureWriter.segmentSizeDefault, sync: SyncPolicy = .standard,
-    freeSpaceMin: FreeSpaceMin = .none
+    known: RecordPlace? = nil, segmentSize: Int = CaptureWriter.segmentSizeDefault,
+    sync: SyncPolicy = .standard, freeSpaceMin: FreeSpaceMin = .none
   ) throws(StoreError) {
     try self.init(
-      appendingTo: Capture(path: path), endpoints: endpoints, segmentSize: segmentSize, sync: sync,
-      freeSpaceMin: freeSpaceMin, schedule: .threads)
+      appendingTo: Capture(path: path), endpoints: endpoints, known: known,
+      segmentSize: segmentSize, sync: sync, freeSpaceMin: freeSpaceMin, schedule: .threads)
   }
 
   package init(
-    appendingTo capture: Capture, endpoints: [RecordedEndpoint], segmentSize: Int,
-    sync: SyncPolicy, freeSpaceMin: FreeSpaceMin = .none, schedule: KeeperSchedule
+    appendingTo capture: Capture, endpoints: [RecordedEndpoint], known: RecordPlace? = nil,
+    segmentSize: Int, sync: SyncPolicy, freeSpaceMin: FreeSpaceMin = .none, schedule: KeeperSchedule
   ) throws(StoreError) {
     guard Self.segmentSizes.contains(segmentSize) else {
       throw .segmentSize(bytes: segmentSize, allowed: Self.segmentSizes)
@@ -133,7 +136,8 @@ public final class CaptureWriter {
     lock = try CaptureLock(path, files)
     // Under the lock the manifest is the newest.
     manifest = try Manifest.load(capture: path, files: files)
-    let recovery = try Recovery.recoverLocked(capture)
+    let recovery = try Recovery.recoverLocked(capture, known: known)
+    self.recovery = recovery
     sequence = recovery.nextSequence
     firstSequence = recovery.nextSequence
     let segments = CapturePath.segments(path)

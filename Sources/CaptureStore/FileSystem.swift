@@ -114,6 +114,24 @@ extension FileSystem {
     }
   }
 
+  /// Whether two files hold the same bytes. Source: `pread(2)`.
+  func isSame(_ path: String, _ other: String) throws(StoreError) -> Bool {
+    let file = try open(path, O_RDONLY)
+    defer { close(file) }
+    let otherFile = try open(other, O_RDONLY)
+    defer { close(otherFile) }
+    var chunk = [UInt8](repeating: 0, count: 1 << 20)
+    var otherChunk = chunk
+    var offset = 0
+    while true {
+      let count = try read(file, path, at: offset, into: &chunk)
+      let otherCount = try read(otherFile, other, at: offset, into: &otherChunk)
+      guard count == otherCount, chunk[..<count] == otherChunk[..<count] else { return false }
+      if count < chunk.count { return true }
+      offset += count
+    }
+  }
+
   /// Writes all of the bytes at an offset. Source: `pwrite(2)`.
   func write(
     _ bytes: [UInt8], to file: File, _ path: String, at offset: Int, operation: String = "write"

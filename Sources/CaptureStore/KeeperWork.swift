@@ -151,8 +151,7 @@ final class KeeperWork: Sendable {
       if !state.isStopping { state.prepareFailure = nil }
     }
     do throws(StoreError) {
-      if try settings.files.keepsReservations(settings.directory) { return }
-      try checkFreeSpace(for: 0)
+      try settings.freeSpaceMin.checkWeakReservation(settings.directory, settings.files)
     } catch {
       tell { $0.activeFailure = error }
     }

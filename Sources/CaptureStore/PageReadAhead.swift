@@ -1,4 +1,3 @@
-import Glibc
 import Synchronization
 
 /// Faults pages in ahead of the writer, as far as its present rate needs and no further.
@@ -37,7 +36,7 @@ struct PageReadAhead {
     populatedEnd = max(populatedEnd, lastEnd)
     while populatedEnd < target {
       let end = min(populatedEnd + Self.stepSize, target)
-      try populate(active, populatedEnd..<end)
+      try active.populate(populatedEnd..<end)
       populatedEnd = max(end, active.committedEnd.load(ordering: .acquiring))
     }
     // Near the end, the beginning of the next segment belongs to the same future.
@@ -45,20 +44,8 @@ struct PageReadAhead {
     let spill = min(lastEnd + distance - active.capacity, next.capacity)
     while spareEnd < spill {
       let end = min(spareEnd + Self.stepSize, spill)
-      try populate(next, spareEnd..<end)
+      try next.populate(spareEnd..<end)
       spareEnd = end
-    }
-  }
-
-  /// A kernel before 5.14 cannot: then the writer takes the faults itself. EFAULT tells what would
-  /// have been SIGBUS. Source: `madvise(2)`.
-  private func populate(_ segment: SegmentWriter, _ range: Range<Int>) throws(StoreError) {
-    do throws(StoreError) {
-      try segment.mapping.advise(range, .populateForWriting)
-    } catch .system(let operation, let path, EFAULT) {
-      throw .system(operation: operation, path: path, code: EFAULT)
-    } catch {
-      return
     }
   }
 

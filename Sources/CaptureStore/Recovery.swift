@@ -6,7 +6,8 @@ import Glibc
 /// aside in a file of its own (`NNNNNNNNNNNN.zseg.torn`), never guessed at. Damage between valid
 /// records stays where it is. What was found is told by events in a segment of their own. The
 /// order of the steps makes it safe to be interrupted: told, kept aside, ended. An index that may
-/// know what is lost is removed before. Recovering a capture that is whole changes nothing.
+/// know what is lost is removed in between; its place is given, so that what it knew is missed.
+/// Recovering a capture that is whole changes nothing.
 public struct Recovery: Sendable {
   /// A segment that was ended.
   public struct Ending: Hashable, Sendable {
@@ -32,11 +33,17 @@ public struct Recovery: Sendable {
   public internal(set) var endings: [Ending] = []
   /// Files that were reserved and never used, and are gone.
   public internal(set) var filesRemoved = 0
-  /// Segments that cannot be read and were left alone, or that were kept aside.
+  /// Segments that cannot be read and were left alone, or whose files were kept aside.
   public internal(set) var unreadable: [StoreError] = []
 
   /// How long it took.
   public internal(set) var nanoseconds: Int64 = 0
+
+  /// Messages that are missing in what was ended, and behind it by what its index knew.
+  public var messagesMissing: UInt64 {
+    endings.reduce(missingBehind) { $0 + $1.messagesMissing }
+  }
+  var missingBehind: UInt64 = 0
 
   /// Whether there was anything to do.
   public var isNeeded: Bool { !endings.isEmpty || filesRemoved > 0 || !unreadable.isEmpty }
@@ -45,64 +52,49 @@ public struct Recovery: Sendable {
   var nextNumber: UInt64 = 0
   var nextSequence: UInt64 = 0
 
-  /// Recovers a capture. Throws `captureInUse` while it is being recorded, `system`, and what
-  /// says that it was written by a later version.
-  public static func recover(_ capture: Capture) throws(StoreError) -> Recovery {
+  /// Recovers a capture. `known`: where its index stands, if there is one to be trusted; messages
+  /// up to there were recorded, and are missing where they are not there.
+  ///
+  /// Throws `captureInUse` while it is being recorded, `system`, and what says that it was written
+  /// by a later version.
+  public static func recover(
+    _ capture: Capture, known: RecordPlace? = nil
+  ) throws(StoreError) -> Recovery {
     let lock = try CaptureLock(capture.path, capture.files)
     defer { withExtendedLifetime(lock) {} }
-    return try recoverLocked(capture)
+    return try recoverLocked(capture, known: known)
   }
 
   /// The same for whoever holds the lock.
-  static func recoverLocked(_ capture: Capture) throws(StoreError) -> Recovery {
+  static func recoverLocked(
+    _ capture: Capture, known: RecordPlace?
+  ) throws(StoreError) -> Recovery {
     let begun = CaptureClock.monotonicNanoseconds()
     try capture.checkVersions()
-    var recovery = Recovery()
-    var unended: [UnendedSegment] = []
-    var endedBehind: [Segment] = []
     let mayHaveLostPower = try capture.mayHaveLostPower
-    for file in try capture.segmentFiles() {
-      recovery.nextNumber = max(recovery.nextNumber, file.number + 1)
-      do throws(StoreError) {
-        guard let segment = try capture.openSegment(file.path) else {
-          try recovery.setAsideUnused(file, capture)
-          continue
-        }
-        guard segment.header.captureID == capture.manifest.captureID,
-          segment.header.number == file.number
-        else {
-          throw .damagedSegment(path: file.path, reason: "it belongs elsewhere")
-        }
-        if let next = segment.footerNextSequence {
-          recovery.nextSequence = max(recovery.nextSequence, next)
-          if !unended.isEmpty { endedBehind.append(segment) }
-        } else {
-          let found = try UnendedSegment(examining: segment, capture.files)
-          recovery.nextSequence = max(recovery.nextSequence, found.ending.nextSequence)
-          if !found.isEnded {
-            unended.append(found)
-          } else if !unended.isEmpty {
-            endedBehind.append(segment)
-          }
-        }
-      } catch .damagedSegment(let path, let reason) {
-        recovery.unreadable.append(.damagedSegment(path: path, reason: reason))
-      }
-    }
+    var survey = try RecoverySurvey(capture)
+    var recovery = Recovery()
+    if let known { recovery.missingBehind = survey.goOn(behind: known) }
     try removeLeftovers(capture)
-    // One that is unreadable stays so: it matters while there is something to do.
-    let isHarmed = !recovery.unreadable.isEmpty && (!unended.isEmpty || recovery.filesRemoved > 0)
-    if mayHaveLostPower || isHarmed || unended.contains(where: { !$0.ending.isClean }) {
-      try removeIndex(capture)
-    }
-    var told: Set<UInt64> = []
-    for segment in endedBehind { told.formUnion(try segmentsToldOf(in: segment)) }
-    try recovery.tell(unended.filter { !told.contains($0.ending.segment) }, capture)
+    recovery.nextNumber = survey.nextNumber
+    recovery.nextSequence = survey.nextSequence
+    recovery.unreadable = survey.unreadable
+    try recovery.remove(survey.unused, capture)
+    try recovery.tell(survey.events, capture)
     // One that was interrupted may have told, and not made sure of it.
-    if !unended.isEmpty {
+    if survey.hasWork {
       try capture.files.synchronizeDirectory(CapturePath.segments(capture.path))
     }
-    for segment in unended {
+    // What is unreadable stays so: it matters while there is something to do.
+    let isHarmed = !survey.unreadable.isEmpty && survey.hasWork
+    if mayHaveLostPower || isHarmed || survey.unended.contains(where: { !$0.ending.isClean }) {
+      try removeIndex(capture)
+    }
+    for file in survey.beheaded {
+      try keep(file.path, asTornOf: file.path, capture.files)
+      recovery.filesRemoved += 1
+    }
+    for segment in survey.unended {
       try segment.keepTornBytes(capture.files)
       try segment.end(capture.files)
       recovery.endings.append(segment.ending)
@@ -111,20 +103,33 @@ public struct Recovery: Sendable {
     return recovery
   }
 
-  /// A file whose first page was never written: empty, or torn before it became a segment.
-  private mutating func setAsideUnused(
-    _ file: Capture.SegmentFile, _ capture: Capture
+  /// Files that hold nothing.
+  private mutating func remove(
+    _ unused: [Capture.SegmentFile], _ capture: Capture
   ) throws(StoreError) {
-    let files = capture.files
-    if try files.contentEnd(file.path, from: 0) > 0 {
-      try files.rename(file.path, to: file.path + Self.tornSuffix)
-      unreadable.append(
-        .damagedSegment(path: file.path, reason: "its first page was lost; kept as a .torn file"))
-    } else {
-      try files.remove(file.path)
+    guard !unused.isEmpty else { return }
+    for file in unused { try capture.files.remove(file.path) }
+    try capture.files.synchronizeDirectory(CapturePath.segments(capture.path))
+    filesRemoved += unused.count
+  }
+
+  /// Gives a file a name beside a segment that no reader looks at. What is kept there already is
+  /// never replaced; when it is the same, once is enough.
+  static func keep(
+    _ path: String, asTornOf segment: String, _ files: FileSystem
+  ) throws(StoreError) {
+    var name = segment + tornSuffix
+    var count = 1
+    while try files.metadata(name) != nil {
+      if try files.isSame(path, name) {
+        try files.remove(path)
+        break
+      }
+      count += 1
+      name = "\(segment)\(tornSuffix).\(count)"
     }
-    try files.synchronizeDirectory(CapturePath.segments(capture.path))
-    filesRemoved += 1
+    if try files.metadata(path) != nil { try files.rename(path, to: name) }
+    try files.synchronizeDirectory(FileSystem.parent(of: segment))
   }
 
   /// What it says of lost messages would not be noticed any more once their segments are ended.
@@ -139,27 +144,8 @@ public struct Recovery: Sendable {
     if isThere { try capture.files.synchronizeDirectory(capture.path) }
   }
 
-  /// The segments that events in this one tell to have been ended: by a recovery that was
-  /// interrupted before it ended them.
-  private static func segmentsToldOf(in segment: Segment) throws(StoreError) -> [UInt64] {
-    var cursor = SegmentCursor(segment, verifying: .body)
-    var numbers: [UInt64] = []
-    while true {
-      switch cursor.next() {
-      case .record(let record):
-        guard let event = StoredEvent(record, in: segment), event.kind == "recovered",
-          let number = event.number("segment")
-        else { continue }
-        numbers.append(UInt64(clamping: number))
-      case .damage:
-        if let failure = cursor.failure { throw failure }
-      case .end: return numbers
-      }
-    }
-  }
-
   static let tornSuffix = ".torn"
-  private static let newSuffix = ".new"
+  static let newSuffix = ".new"
 
   /// What an interrupted recovery was about to name.
   private static func removeLeftovers(_ capture: Capture) throws(StoreError) {
@@ -171,16 +157,14 @@ public struct Recovery: Sendable {
     }
   }
 
-  /// Writes a segment of events, one for each segment that is about to be ended, under a name of
-  /// its own until it is whole.
+  /// Writes a segment of events, under a name of its own until it is whole.
   private mutating func tell(
-    _ unended: [UnendedSegment], _ capture: Capture
+    _ events: [StoredEvent], _ capture: Capture
   ) throws(StoreError) {
-    guard !unended.isEmpty else { return }
+    guard !events.isEmpty else { return }
     let files = capture.files
     let directory = CapturePath.segments(capture.path)
     let path = CapturePath.segment(capture.path, nextNumber)
-    let events = unended.map { $0.event }
     let size = events.reduce(SegmentLayout.sizeMin) { $0 + $1.json.count + 128 }
     let segment = try SegmentWriter(
       path: path + Self.newSuffix, number: nextNumber, size: aligned(size, to: 4096), files: files)
@@ -201,78 +185,156 @@ public struct Recovery: Sendable {
   }
 }
 
-/// A segment without a footer at its end, and what a walk over it found.
-private struct UnendedSegment {
-  let path: String
-  let salt: UInt32
-  let firstSequence: UInt64
-  var ending: Recovery.Ending
-  /// Where what is not zero ends.
-  let contentEnd: Int
-  /// A footer stands at the end already: only the rest of the file is to go.
-  let hasFooter: Bool
-  /// And there is no rest. By the walk and not by the file's last bytes, as `isSealed` is: a footer
-  /// of another size ends a segment, too, and must not be ended again and again.
-  let isEnded: Bool
+/// What a recovery finds, before it changes anything.
+private struct RecoverySurvey {
+  var unended: [UnendedSegment] = []
+  /// Files that were reserved and hold nothing.
+  var unused: [Capture.SegmentFile] = []
+  /// Files whose first page was never written, and others were: torn before they became segments.
+  var beheaded: [Capture.SegmentFile] = []
+  var unreadable: [StoreError] = []
+  /// The number of the segment that a recording would go on with, and its first sequence.
+  var nextNumber: UInt64 = 0
+  var nextSequence: UInt64 = 0
+  /// What is to be told that has not been told by a recovery that was interrupted.
+  var events: [StoredEvent] = []
 
-  init(examining segment: Segment, _ files: FileSystem) throws(StoreError) {
-    path = segment.path
-    salt = segment.header.salt
-    firstSequence = segment.header.firstSequence
-    let number = segment.header.number
-    var cursor = SegmentCursor(segment, verifying: .body)
-    var next = firstSequence
-    var held: UInt64 = 0
-    var end = RecordLayout.firstOffset
-    var durable = 0
-    var damages: [Range<Int>] = []
-    var isEnded = false
-    while !isEnded {
-      switch cursor.next() {
-      case .record(let record):
-        // Others tell what the next message has: so much was there, and is told to be missing.
-        if record.kind != .data {
-          next = max(next, record.sequence)
-        } else if record.sequence >= next {
-          held += 1
-          next = record.sequence + 1
+  var hasWork: Bool { !unended.isEmpty || !unused.isEmpty || !beheaded.isEmpty }
+
+  init(_ capture: Capture) throws(StoreError) {
+    var endedBehind: [Segment] = []
+    for file in try capture.segmentFiles() {
+      do throws(StoreError) {
+        guard let segment = try capture.openSegment(file.path) else {
+          try addUnused(file, capture.files)
+          continue
         }
-        if let place = Checkpoint(record, in: segment)?.place, place.segment == number {
-          durable = max(durable, place.offset)
+        nextNumber = file.number + 1
+        guard segment.header.captureID == capture.manifest.captureID,
+          segment.header.number == file.number
+        else {
+          throw .damagedSegment(path: file.path, reason: "it belongs elsewhere")
         }
-        end = record.end
-      case .damage(let damage):
-        if let sequence = damage.sequence { next = max(next, sequence + 1) }
-        damages.append(damage.range)
-      case .end(isSealed: true):
-        end = cursor.offset
-        next = max(next, cursor.footerNextSequence ?? next)
-        isEnded = true
-      case .end(isSealed: false):
-        guard let damage = cursor.passOverGap() else {
-          isEnded = true
-          break
-        }
-        damages.append(damage.range)
+        try add(segment, capture.files, &endedBehind)
+      } catch .damagedSegment(let path, let reason) {
+        nextNumber = file.number + 1
+        unreadable.append(.damagedSegment(path: path, reason: reason))
       }
     }
-    // What cannot be read now is not known to be damaged.
-    if let failure = cursor.failure { throw failure }
-    hasFooter = cursor.footerNextSequence != nil
-    self.isEnded = hasFooter && end == segment.size
-    contentEnd = hasFooter ? end : try files.contentEnd(path, from: end)
-    ending = Recovery.Ending(
-      segment: number, offset: end, nextSequence: next,
-      tornBytes: max(0, contentEnd - end),
-      damagedBytes: damages.reduce(0) { $1.upperBound <= end ? $0 + $1.count : $0 },
-      corruptBytes: damages.reduce(0) { $1.lowerBound < durable ? $0 + $1.count : $0 }
-        + max(0, durable - max(end, contentEnd)),
-      messagesMissing: next - firstSequence - held)
+    for number in try Self.tornNumbers(capture) { nextNumber = max(nextNumber, number + 1) }
+    try judge(endedBehind, capture.files)
   }
 
-  /// What is told of it.
-  var event: StoredEvent {
-    StoredEvent(
+  private mutating func add(
+    _ segment: Segment, _ files: FileSystem, _ endedBehind: inout [Segment]
+  ) throws(StoreError) {
+    var next = segment.footerNextSequence
+    if next == nil {
+      let found = try UnendedSegment(examining: segment, files)
+      if !found.isEnded {
+        nextSequence = max(nextSequence, found.ending.nextSequence)
+        unended.append(found)
+        return
+      }
+      next = found.ending.nextSequence
+    }
+    nextSequence = max(nextSequence, next ?? 0)
+    if hasWork { endedBehind.append(segment) }
+  }
+
+  private mutating func addUnused(
+    _ file: Capture.SegmentFile, _ files: FileSystem
+  ) throws(StoreError) {
+    guard try files.contentEnd(file.path, from: 0) > 0 else {
+      unused.append(file)
+      return
+    }
+    beheaded.append(file)
+    nextNumber = file.number + 1
+    unreadable.append(
+      .damagedSegment(path: file.path, reason: "its first page was lost; kept as a .torn file"))
+  }
+
+  private static func tornNumbers(_ capture: Capture) throws(StoreError) -> [UInt64] {
+    let directory = CapturePath.segments(capture.path)
+    guard try capture.files.metadata(directory) != nil else { return [] }
+    return try capture.files.names(in: directory).compactMap { CapturePath.tornNumber($0) }
+  }
+
+  /// Messages up to a place were recorded, whatever is there of them. Returns how many are not.
+  mutating func goOn(behind known: RecordPlace) -> UInt64 {
+    let isBegun = known.offset > RecordLayout.firstOffset
+    nextNumber = max(nextNumber, known.segment + (isBegun ? 1 : 0))
+    defer { nextSequence = max(nextSequence, known.sequence) }
+    return known.sequence > nextSequence ? known.sequence - nextSequence : 0
+  }
+
+  /// Holds what was found against what the segments tell of each other.
+  private mutating func judge(_ endedBehind: [Segment], _ files: FileSystem) throws(StoreError) {
+    var durable = DurablePlaces()
+    var told: Set<UInt64> = []
+    for segment in unended { durable.add(segment.durable, by: segment.ending.segment) }
+    for segment in endedBehind {
+      let words = try SegmentWords(of: segment)
+      durable.add(words.durable, by: segment.header.number)
+      durable.add(recovered: words.recovered, by: segment.header.number)
+      told.formUnion(words.recovered)
+    }
+    for index in unended.indices {
+      unended[index].judge(durableEnd: durable.end(of: unended[index].ending.segment))
+    }
+    events = unended.map(\.ending).filter { !told.contains($0.segment) }.map { StoredEvent($0) }
+    for file in beheaded where !told.contains(file.number) {
+      let content = try files.contentEnd(file.path, from: 0)
+      events.append(
+        StoredEvent(
+          Recovery.Ending(
+            segment: file.number, offset: 0, nextSequence: nextSequence, tornBytes: content,
+            damagedBytes: 0, corruptBytes: durable.end(of: file.number) > 0 ? content : 0,
+            messagesMissing: 0)))
+    }
+    // A recorder that ended without a word leaves a doubt, even if nothing else.
+    if unended.isEmpty && beheaded.isEmpty, let file = unused.first {
+      events.append(
+        StoredEvent(
+          Recovery.Ending(
+            segment: file.number, offset: 0, nextSequence: nextSequence, tornBytes: 0,
+            damagedBytes: 0, corruptBytes: 0, messagesMissing: 0)))
+    }
+  }
+}
+
+/// What the records of an ended segment tell of others.
+private struct SegmentWords {
+  /// Up to where segments are on stable storage: offsets by number.
+  var durable: [UInt64: Int] = [:]
+  /// Segments that were ended by a recovery.
+  var recovered: Set<UInt64> = []
+
+  init(of segment: Segment) throws(StoreError) {
+    var cursor = SegmentCursor(segment, verifying: .body)
+    while true {
+      switch cursor.next() {
+      case .record(let record):
+        if let place = Checkpoint(record, in: segment)?.place {
+          durable[place.segment] = max(durable[place.segment] ?? 0, place.offset)
+        } else if let event = StoredEvent(record, in: segment), event.kind == "recovered",
+          let number = event.number("segment")
+        {
+          recovered.insert(UInt64(clamping: number))
+        }
+      case .damage:
+        if let failure = cursor.failure { throw failure }
+      case .end: return
+      }
+    }
+  }
+}
+
+extension StoredEvent {
+  /// How a recovery ended a segment.
+  fileprivate init(_ ending: Recovery.Ending) {
+    self.init(
       "recovered",
       [
         "segment": .number(Int64(ending.segment)), "offset": .number(Int64(ending.offset)),
@@ -282,44 +344,5 @@ private struct UnendedSegment {
         "lost": .number(Int64(ending.messagesMissing)),
         "corrupt_bytes": .number(Int64(ending.corruptBytes)),
       ])
-  }
-
-  /// Copies what stands behind the end into a file beside the segment.
-  func keepTornBytes(_ files: FileSystem) throws(StoreError) {
-    guard ending.tornBytes > 0 else { return }
-    let source = try files.open(path, O_RDONLY)
-    defer { files.close(source) }
-    let target = path + Recovery.tornSuffix
-    let file = try files.open(target, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
-    defer { files.close(file) }
-    var offset = ending.offset
-    while offset < contentEnd {
-      var piece = [UInt8](repeating: 0, count: min(1 << 20, contentEnd - offset))
-      let count = try files.read(source, path, at: offset, into: &piece)
-      guard count > 0 else { break }
-      piece.removeLast(piece.count - count)
-      try files.write(piece, to: file, target, at: offset - ending.offset)
-      offset += count
-    }
-    try files.synchronize(file, target)
-    try files.synchronizeDirectory(FileSystem.parent(of: path))
-  }
-
-  /// Writes the footer behind the last valid record, then cuts the file there: in this order, each
-  /// on stable storage before the next, so that who reads it meanwhile never goes past the cut.
-  func end(_ files: FileSystem) throws(StoreError) {
-    let file = try files.open(path, O_RDWR)
-    defer { files.close(file) }
-    var end = ending.offset
-    if !hasFooter {
-      let footer = SegmentFooter(nextSequence: ending.nextSequence)
-        .record(firstSequence: firstSequence, salt: salt)
-      try files.synchronize(file, path)
-      try files.write(footer, to: file, path, at: end)
-      try files.synchronize(file, path)
-      end += footer.count
-    }
-    try files.truncate(file, path, size: end)
-    try files.synchronize(file, path)
   }
 }

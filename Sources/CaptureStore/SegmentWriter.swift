@@ -179,6 +179,20 @@ import Synchronization
 }
 
 extension SegmentWriter {
+  /// Faults pages in for writing; throws where a store to them would be SIGBUS. For any thread.
+  ///
+  /// A kernel before 5.14 cannot: then the writer takes the faults itself. EFAULT tells what would
+  /// have been SIGBUS. Source: `madvise(2)`.
+  func populate(_ range: Range<Int>) throws(StoreError) {
+    do throws(StoreError) {
+      try mapping.advise(range, .populateForWriting)
+    } catch .system(let operation, let path, EFAULT) {
+      throw .system(operation: operation, path: path, code: EFAULT)
+    } catch {
+      return
+    }
+  }
+
   /// Puts what is committed on stable storage. Returns up to where; nil when nothing is new.
   ///
   /// For one thread, which is not the writer's.
@@ -198,6 +212,8 @@ extension SegmentWriter {
   func seal(nextSequence: UInt64) throws(StoreError) {
     precondition(header != nil, "only a started segment is sealed")
     try files.synchronize(file, path)
+    // Where space ran out against its promise, that is an error now, and SIGBUS below.
+    try populate(position..<position + SegmentFooter.recordSize)
     let footer = SegmentFooter(nextSequence: nextSequence)
     let isAppended = unsafe footer.withFrames { frames in
       let description = Description(

@@ -37,6 +37,14 @@ public enum FreeSpaceMin: Hashable, Sendable {
       throw .freeSpace(path: path, free: space.free, needed: size, least: least)
     }
   }
+
+  /// Throws `freeSpace` when what was reserved may not be there to be written to. Some is left in
+  /// any case: what the pages hold that are about to be written.
+  func checkWeakReservation(_ path: String, _ files: FileSystem) throws(StoreError) {
+    if try files.keepsReservations(path) { return }
+    try check(path, taking: 0, files)
+    try FreeSpaceMin.bytes(64 << 20).check(path, taking: 0, files)
+  }
 }
 
 /// What a writer learnt of its storage, for whoever records to tell.

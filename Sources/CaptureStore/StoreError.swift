@@ -52,7 +52,8 @@ extension StoreError: CustomStringConvertible {
     case .captureExists(let path):
       "\(path): exists already; choose another name with -o, or remove it first"
     case .captureInUse(let path):
-      "\(path): is being recorded by another process; wait for its end, or use another capture"
+      "\(path): another zcap is recording, recovering or indexing it; wait for its end, or use "
+        + "another capture"
     case .damagedManifest(let path, let reason):
       "\(path): cannot be read as a manifest: \(reason)"
     case .newerFormat(let path, let version):

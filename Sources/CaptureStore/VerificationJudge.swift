@@ -2,10 +2,7 @@
 struct VerificationJudge {
   private let findings: [SegmentFindings]
   private let isBeingRecorded: Bool
-  /// Everything before this was told to be on stable storage.
-  private var durable: [(place: RecordPlace, by: UInt64)] = []
-  /// Segments that were ended after the fact, and the one that says so.
-  private var recovered: [UInt64: UInt64] = [:]
+  private var durable = DurablePlaces()
   private var verification = Verification()
   private var nextSequence: UInt64 = 0
 
@@ -13,13 +10,8 @@ struct VerificationJudge {
     self.findings = findings
     self.isBeingRecorded = isBeingRecorded
     for finding in findings {
-      for (segment, offset) in finding.durable {
-        durable.append(
-          (RecordPlace(segment: segment, offset: offset, sequence: 0), finding.file.number))
-      }
-      for number in finding.segmentsRecovered where recovered[number] == nil {
-        recovered[number] = finding.file.number
-      }
+      durable.add(finding.durable, by: finding.file.number)
+      durable.add(recovered: finding.segmentsRecovered, by: finding.file.number)
     }
   }
 
@@ -47,33 +39,13 @@ struct VerificationJudge {
         what: what))
   }
 
-  /// Up to where a segment had been on stable storage, as checkpoints say.
-  private func durableEnd(of number: UInt64) -> Int {
-    var end = 0
-    for (place, teller) in durable {
-      if place.segment == number {
-        end = max(end, place.offset)
-      } else if place.segment > number {
-        // Said of all before it, unless by a later recording than the one that left it unended.
-        if let recovery = recovered[number], teller >= recovery { continue }
-        return .max
-      }
-    }
-    return end
-  }
-
   private mutating func judge(_ finding: SegmentFindings) {
     switch finding.condition {
     case .reserved:
       tellReserved(finding)
       return
     case .unreadable(let error):
-      verification.isSealed = false
-      let isCorrupt = durableEnd(of: finding.file.number) > 0
-      verification.bytes += finding.file.size
-      verification.damagedBytes += finding.file.size
-      if isCorrupt { verification.corruptBytes += finding.file.size }
-      add(.unreadable, finding, at: 0, bytes: finding.file.size, error.reasonText)
+      tellUnreadable(finding, error.reasonText)
       return
     case .sealed, .unended: break
     }
@@ -90,8 +62,21 @@ struct VerificationJudge {
     verification.problems[start...].sort { $0.offset < $1.offset }
   }
 
+  private mutating func tellUnreadable(_ finding: SegmentFindings, _ what: String) {
+    verification.isSealed = false
+    verification.bytes += finding.file.size
+    verification.damagedBytes += finding.file.size
+    if durable.end(of: finding.file.number) > 0 {
+      verification.corruptBytes += finding.file.size
+    }
+    add(.unreadable, finding, at: 0, bytes: finding.file.size, what)
+  }
+
   /// A segment that is not in use: beside a recorder, its spare; else what one left behind.
   private mutating func tellReserved(_ finding: SegmentFindings) {
+    if durable.end(of: finding.file.number) > 0 {
+      return tellUnreadable(finding, "its first page is empty, and it was on stable storage once")
+    }
     if isBeingRecorded { return }
     verification.isSealed = false
     add(.unsealed, finding, at: 0, bytes: finding.file.size, "reserved, and never used")
@@ -117,11 +102,11 @@ struct VerificationJudge {
   }
 
   private mutating func judgeDamages(_ finding: SegmentFindings) {
-    let durable = trustedEnd(of: finding)
+    let trusted = trustedEnd(of: finding)
     let isUnended = if case .unended = finding.condition { true } else { false }
     for damage in finding.damages {
       let isTorn = isUnended && damage.range.lowerBound >= finding.end
-      let isCorrupt = damage.range.lowerBound < durable
+      let isCorrupt = damage.range.lowerBound < trusted
       if isTorn {
         verification.tornBytes += damage.range.count
       } else {
@@ -134,11 +119,11 @@ struct VerificationJudge {
         bytes: damage.range.count, damage.reason.rawValue, sequences: of)
     }
     verification.damagedBytes += finding.damagesOmitted.bytes
-    if finding.damagesOmitted.offset < durable {
+    if finding.damagesOmitted.offset < trusted {
       verification.corruptBytes += finding.damagesOmitted.bytes
     }
     let there = max(finding.end, finding.contentEnd)
-    let promised = durableEnd(of: finding.file.number)
+    let promised = durable.end(of: finding.file.number)
     if promised != .max && promised > there {
       verification.corruptBytes += promised - there
       add(
@@ -150,8 +135,8 @@ struct VerificationJudge {
   /// A footer is written when everything before it is on stable storage; but one that was added
   /// after the fact stands behind what had been damaged before.
   private func trustedEnd(of finding: SegmentFindings) -> Int {
-    if case .sealed = finding.condition, recovered[finding.file.number] == nil { return .max }
-    return durableEnd(of: finding.file.number)
+    if case .sealed = finding.condition, !durable.isRecovered(finding.file.number) { return .max }
+    return durable.end(of: finding.file.number)
   }
 
   private mutating func judgeEnd(_ finding: SegmentFindings) {

@@ -62,6 +62,9 @@ public final class Recorder: Sendable {
     }
   }
 
+  /// What was recovered before the recording went on; nil for a new capture.
+  public var recovery: Recovery? { writer.writer.recovery }
+
   /// How the recording stands.
   public var status: RecordingStatus {
     intake.counters.status(
@@ -107,7 +110,8 @@ public final class Recorder: Sendable {
   ) throws(StoreError) -> CaptureWriter {
     if plan.isAppending, Capture.exists(at: plan.capture) {
       let writer = try CaptureWriter(
-        appendingTo: plan.capture, endpoints: endpoints, segmentSize: plan.segmentSize,
+        appendingTo: plan.capture, endpoints: endpoints,
+        known: Indexer.knownPlace(of: Capture(path: plan.capture)), segmentSize: plan.segmentSize,
         sync: plan.sync, freeSpaceMin: plan.freeSpaceMin)
       let known = writer.manifest.sequences ?? []
       let added = plan.sequences.map(\.description).filter { !known.contains($0) }

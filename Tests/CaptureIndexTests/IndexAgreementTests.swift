@@ -1,5 +1,6 @@
 import CaptureStore
 import Foundation
+import GRDB
 import TestSupport
 import Testing
 
@@ -200,7 +201,7 @@ import Testing
       try reader.topicRows().map { $0.topic.map { String(decoding: $0, as: UTF8.self) } }
         == [nil, "a", "b"])
     #expect(try reader.topicRows().map(\.messages) == [1, 2, 1])
-    _ = try Indexer.rebuild(capture, rule: .none)
+    _ = try Indexer.rebuild(capture, rule: TopicRule.none)
     #expect(try IndexReader(capture).topicRows().map(\.messages) == [4])
   }
 
@@ -210,5 +211,67 @@ import Testing
       _ = try Indexer.rebuild(Capture(path: path), rule: .auto)
     }
     try writer.finish()
+  }
+
+  // MARK: - Beside others
+
+  @Test func makingAnIndexKeepsWritersAwayAndLetsReadersIn() throws {
+    let capture = try Capture.recorded(path, [TestMessage("a")])
+    try capture.withoutWriters { () throws in
+      #expect(try !capture.isBeingRecorded)
+      #expect(try IndexReader(capture).overview().messages == 1)
+      let inUse = StoreError.captureInUse(path: path)
+      #expect(throws: inUse) { _ = try Indexer.rebuild(capture) }
+      #expect(throws: inUse) { _ = try Recovery.recover(capture) }
+      #expect(throws: inUse) { _ = try CaptureWriter(appendingTo: path, endpoints: []) }
+    }
+    _ = try Indexer.rebuild(capture)
+  }
+
+  @Test func anotherRuleLeavesWhatWasAddedMeanwhile() throws {
+    let opened = try Capture.recorded(path, [TestMessage("a")])
+    let added = RecordedEndpoint(
+      address: "ipc://added", socket: "SUB", isBound: false, subscriptions: [])
+    let writer = try CaptureWriter(appendingTo: path, endpoints: [added])
+    try writer.append(TestMessage(endpoint: writer.endpointIDs[0], time: 1, "b"))
+    try writer.finish()
+    writer.unlock()
+    _ = try Indexer.rebuild(opened, rule: .delimiter([0x2F]))
+    let manifest = try Capture(path: path).manifest
+    #expect(manifest.endpoints == opened.manifest.endpoints + [added])
+    #expect(manifest.topicRule == "delimiter:/")
+    #expect(try content(path).rows.map(\.endpoint).contains("ipc://added"))
+  }
+
+  // MARK: - What only the index knows
+
+  @Test func anIndexThatAddsUpIsKnowledge() throws {
+    let capture = try Capture.recorded(path, (0..<50).map { TestMessage("t", "\($0)") })
+    #expect(Indexer.knownPlace(of: capture) == nil)
+    let indexer = try Indexer.rebuild(capture)
+    #expect(Indexer.knownPlace(of: capture)?.sequence == 50)
+    #expect(indexer.nextSequence == 50)
+    let queue = try DatabaseQueue(path: CapturePath.index(path))
+    try queue.write { try $0.execute(sql: "UPDATE progress SET sequence = sequence + 1024") }
+    #expect(Indexer.knownPlace(of: capture) == nil, "nobody counted these")
+    #expect(try IndexReader(capture).overview().lost == 0)
+  }
+
+  @Test func aSegmentThatIsGoneIsStillMissedByWhatIsRecordedNext() throws {
+    let messages = (0..<50).map { TestMessage("t", String(repeating: "x", count: 3_000 + $0)) }
+    let capture = try Capture.recorded(path, messages, segmentSize: 64 << 10)
+    _ = try Indexer.rebuild(capture)
+    let last = try #require(try capture.segmentFiles().last)
+    try FileManager.default.removeItem(atPath: last.path)
+    let lost = try IndexReader(capture).overview().lost
+    #expect(lost > 0)
+    let writer = try CaptureWriter(
+      appendingTo: path, endpoints: [], known: Indexer.knownPlace(of: capture),
+      segmentSize: 64 << 10)
+    try writer.append(TestMessage("t", "more"))
+    try writer.finish()
+    writer.unlock()
+    let overview = try IndexReader(capture).overview()
+    #expect(overview.lost == lost && overview.messages == 51 - lost)
   }
 }

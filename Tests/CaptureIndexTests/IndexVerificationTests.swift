@@ -40,7 +40,8 @@ import Testing
   }
 
   @Test func theRuleThatItWasMadeByIsTheOneItIsHeldAgainst() throws {
-    _ = try Indexer.rebuild(capture, rule: try #require(TopicRule("prefix:3")))
+    let rule = try #require(TopicRule("prefix:3") as TopicRule?)
+    _ = try Indexer.rebuild(capture, rule: rule)
     #expect(try IndexVerification.verify(capture) == .ok)
   }
 

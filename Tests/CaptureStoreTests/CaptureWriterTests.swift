@@ -129,4 +129,34 @@ import Testing
     #expect(walk.isClean && walk.order == Array(0..<5_000))
     #expect(try capture.segmentFiles().count == 3)
   }
+
+  @Test func whereSpaceRanOutAgainstItsPromiseTheSegmentIsNotSealed() throws {
+    let directory = try TemporaryDirectory()
+    let disk = try SimulatedDisk(root: directory.path, seed: 1)
+    let writer = try CaptureWriter(
+      creating: directory.file("c"), manifest: .test(), segmentSize: 64 << 10, sync: .atSeal,
+      schedule: .stepped, files: FileSystem(disk))
+    try writer.append(TestMessage("a"))
+    disk.fail(.init(call: 2, of: .madvise, with: EFAULT))
+    #expect(throws: StoreError.self) { try writer.finish() }
+    writer.unlock()
+    #expect(disk.failedCalls == [.madvise])
+    let capture = try Capture(path: directory.file("c"))
+    let walk = CaptureWalk(capture)
+    #expect(walk.isClean && walk.order == [0])
+    #expect(try Segment(path: CapturePath.segment(capture.path, 0))?.isSealed == false)
+  }
+
+  @Test func someSpaceIsLeftWhereAReservationIsNoPromise() throws {
+    let memory = MemoryFiles()
+    let files = FileSystem(memory)
+    func check(_ least: FreeSpaceMin, _ free: Int) -> Bool {
+      memory.freeBytes = free
+      return (try? least.checkWeakReservation("/c", files)) != nil
+    }
+    #expect(check(.bytes(1 << 30), 0), "ext4 keeps what it promised")
+    memory.type = 0x9123_683E
+    #expect(check(.bytes(1 << 30), 1 << 30) && !check(.bytes(1 << 30), (1 << 30) - 4096))
+    #expect(check(.none, 64 << 20) && !check(.none, (64 << 20) - 4096))
+  }
 }

@@ -139,7 +139,112 @@ import Testing
     try writer.append(TestMessage("c"))
     try writer.finish()
     let walk = try walk()
-    #expect(walk.order == [0, 2] && walk.missing == [1..<2] && walk.damages.isEmpty)
+    #expect(walk.order == [0, 2] && walk.missing == [1..<2])
+  }
+
+  @Test func aReaderBehindADamagedLastMessageIsNotCutOff() throws {
+    try abandon([TestMessage("a"), TestMessage([[UInt8](repeating: 7, count: 20_000)])])
+    let path = CapturePath.segment(path, 0)
+    var reader = SegmentCursor(try #require(try Segment(path: path)), verifying: .header)
+    while case .record = reader.next() {}
+    try overwrite(0, at: 10_000, with: [0xFF])
+    let ending = try #require(try recover().endings.first)
+    #expect(ending.offset == reader.offset && ending.messagesMissing == 1)
+    #expect(ending.tornBytes == 0 && ending.damagedBytes == reader.offset - (4096 + 48))
+    #expect(reader.next() == .end(isSealed: true), "it finds the footer where it stands")
+  }
+
+  // MARK: - What is not in the segments any more
+
+  @Test func whatAnIndexKnewIsMissedAndItsSequencesAreNotGivenAgain() throws {
+    _ = try Capture.recorded(path, Self.messages, segmentSize: 64 << 10)
+    let last = try #require(try Capture(path: path).segmentFiles().last)
+    #expect(last.number == 1)
+    try FileManager.default.removeItem(atPath: last.path)
+    let left = try walk().order
+    let known = RecordPlace(segment: 1, offset: last.size, sequence: 200)
+    #expect(try !Recovery.recover(Capture(path: path), known: known).isNeeded)
+    let writer = try CaptureWriter(
+      appendingTo: path, endpoints: [], known: known, segmentSize: 64 << 10)
+    #expect(writer.recovery?.messagesMissing == UInt64(200 - left.count))
+    try writer.append(TestMessage("more"))
+    try writer.finish()
+    writer.unlock()
+    let walk = try walk()
+    #expect(walk.order == left + [200] && walk.missing == [UInt64(left.count)..<200])
+    #expect(try Capture(path: path).segmentFiles().map(\.number) == [0, 2])
+  }
+
+  @Test func whatAnIndexKnewOfATornCaptureIsMissedAfterItIsGone() throws {
+    try abandon([TestMessage("a"), TestMessage("b")])
+    let index = CapturePath.index(path)
+    try Data("an index".utf8).write(to: URL(filePath: index))
+    let known = RecordPlace(segment: 0, offset: 5000, sequence: 7)
+    try overwrite(0, at: 4096 + 48, with: [0xFF, 0xFF])
+    #expect(try Recovery.recover(Capture(path: path), known: known).messagesMissing == 6)
+    #expect(!FileManager.default.fileExists(atPath: index))
+    #expect(try walk().missing == [1..<7])
+    #expect(try !recover().isNeeded)
+    #expect(try walk().missing == [1..<7])
+  }
+
+  @Test func aSegmentWithoutItsFirstPageIsToldAndKeptAside() throws {
+    try abandon(Self.messages)
+    let file = CapturePath.segment(path, 1)
+    try overwrite(1, at: 0, with: [UInt8](repeating: 0, count: 4096))
+    let torn = try Data(contentsOf: URL(filePath: file))
+    let before = try walk().order
+    let recovery = try recover()
+    #expect(recovery.endings.map(\.segment) == [0] && recovery.unreadable.count == 1)
+    #expect(try Data(contentsOf: URL(filePath: file + ".torn")) == torn)
+    let events = try events()
+    #expect(events.map(\.kind) == ["recovered", "recovered"])
+    #expect(events.last?.number("segment") == 1 && events.last?.number("offset") == 0)
+    #expect(try #require(events.last?.number("torn_bytes")) > 4096)
+    #expect(try walk().order == before)
+    #expect(try !recover().isNeeded)
+    // Its number is not given again, also when nothing else tells that it was there.
+    try FileManager.default.removeItem(atPath: CapturePath.segment(path, 2))
+    #expect(try recover().nextNumber == 2)
+  }
+
+  @Test func whatIsKeptAsideIsNeverReplaced() throws {
+    try abandon([TestMessage("a")])
+    let torn = CapturePath.segment(path, 0) + ".torn"
+    for (name, text) in [("", "of another time"), (".2", "and of another")] {
+      try Data(text.utf8).write(to: URL(filePath: torn + name))
+    }
+    try overwrite(0, at: 4096 + 48, with: [1, 2, 3])
+    let unended = try tree()
+    #expect(try recover().endings.first?.tornBytes == 3)
+    let kept = { (name: String) in try Data(contentsOf: URL(filePath: torn + name)) }
+    #expect(try kept("") == Data("of another time".utf8))
+    #expect(try kept(".2") == Data("and of another".utf8))
+    #expect(try kept(".3") == Data([1, 2, 3]))
+    // Interrupted before the segment was ended: the same bytes are not kept twice.
+    let segment = "segments/000000000000.zseg"
+    try #require(unended[segment]).write(to: URL(filePath: "\(path)/\(segment)"))
+    _ = try recover()
+    #expect(try tree().keys.filter { $0.contains(".torn") }.count == 3)
+  }
+
+  @Test func anEndWithoutAWordLeavesADoubt() throws {
+    _ = try Capture.recorded(path, [TestMessage("a")])
+    let spare = CapturePath.segment(path, 1)
+    try Data(count: 64 << 10).write(to: URL(filePath: spare))
+    #expect(try recover().filesRemoved == 1)
+    #expect(try events().map(\.kind) == ["recovered"])
+    #expect(try Verification.verify(Capture(path: path), threads: 1).isWhole, "no number is missing")
+    let once = try tree()
+    #expect(try !recover().isNeeded)
+    #expect(try tree() == once)
+  }
+
+  @Test func anUnusedFileTakesNoNumber() throws {
+    try abandon(Self.messages) { _ = $0.stepAhead() }
+    #expect(try recover().filesRemoved == 1)
+    let verification = try Verification.verify(Capture(path: path), threads: 1)
+    #expect(verification.isWhole, "\(verification.problems)")
   }
 
   @Test func theSequenceThatACheckpointTellsIsNotGivenAgain() throws {
@@ -258,6 +363,25 @@ import Testing
       return try #require(try recover().endings.first)
     }
     #expect(try ending(4096 + 32 + 8 + 1).corruptBytes == 48)
+  }
+
+  @Test func aCheckpointInALaterSegmentSpeaksOfThoseBefore() throws {
+    try abandon(Self.messages) { writer in
+      writer.stepBehind()  // Seals the first,
+      writer.stepBehind()  // syncs the second,
+      _ = try writer.tend()
+      try writer.append(TestMessage("last"))
+    }
+    // Of the first segment the footer is gone, and some of a message.
+    let first = CapturePath.segment(path, 0)
+    let size = try #require(try FileSystem.system.metadata(first)?.size)
+    try overwrite(0, at: size - 48, with: [UInt8](repeating: 0, count: 48))
+    try overwrite(0, at: 4096 + 40, with: [0xFF])
+    let found = try Verification.verify(Capture(path: path), threads: 1)
+    let ending = try #require(try recover().endings.first)
+    #expect(ending.segment == 0 && ending.corruptBytes > 0)
+    #expect(ending.corruptBytes == found.corruptBytes)
+    #expect(try events().first?.number("corrupt_bytes") == Int64(ending.corruptBytes))
   }
 
   @Test func alwaysMeansBeforeTheNextMessage() throws {

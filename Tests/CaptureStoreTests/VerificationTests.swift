@@ -267,6 +267,15 @@ import Testing
     #expect(found.problems.map(\.kind) == [.damaged])
   }
 
+  @Test func aFirstPageThatWasSafeAndIsEmptyIsCorruption() throws {
+    let made = try Made()
+    try made.change(1) { $0.replaceSubrange(0..<4096, with: [UInt8](repeating: 0, count: 4096)) }
+    let size = try #require(made.files.contents(made.path(1))?.count)
+    let found = try made.verified()
+    #expect(found.corruptBytes == size && found.lost == 5 && !found.isSealed)
+    #expect(found.problems.map(\.kind) == [.unreadable, .lost])
+  }
+
   @Test func hostileSegmentsAreToldWithoutAnEndlessList() throws {
     var bytes = SegmentBytes(SegmentBytes.Page(capture: Self.captureBytes))
     for _ in 0..<5_000 { bytes.append(sequence: 0, endpoint: 3, []) }

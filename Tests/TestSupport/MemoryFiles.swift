@@ -46,6 +46,8 @@ package final class MemoryFiles: SystemCalls {
     /// By descriptor; and whether that one has the lock.
     var open: [(node: Node, hasLock: Bool)?] = []
     var mappings: [UInt: (buffer: Buffer, count: Int)] = [:]
+    var type = 0xEF53
+    var freeBytes = 4 << 40
   }
 
   private let state = Mutex(State())
@@ -53,6 +55,17 @@ package final class MemoryFiles: SystemCalls {
   package init() {}
 
   // MARK: - For tests
+
+  /// What `statfs(2)` calls the file system; ext4.
+  package var type: Int {
+    get { state.withLock { $0.type } }
+    set { state.withLock { $0.type = newValue } }
+  }
+
+  package var freeBytes: Int {
+    get { state.withLock { $0.freeBytes } }
+    set { state.withLock { $0.freeBytes = newValue } }
+  }
 
   /// Puts a file in place, and the directories above it.
   package func put(_ path: String, _ contents: [UInt8]) {
@@ -272,11 +285,10 @@ package final class MemoryFiles: SystemCalls {
 
   package func statvfs(_ path: String, _ status: inout statvfs) -> CInt {
     status.f_blocks = 1 << 30
-    status.f_bavail = 1 << 30
+    status.f_bavail = UInt(freeBytes / 4096)
     status.f_frsize = 4096
     return 0
   }
 
-  /// That of ext4.
-  package func fileSystemType(_ path: String) -> Int { 0xEF53 }
+  package func fileSystemType(_ path: String) -> Int { type }
 }

@@ -138,10 +138,10 @@ extension ZcapTests {
         let second = try rig.run("record", rig.endpoint("other"), "-o", "mine")
         #expect(second.exitCode == 1)
         #expect(second.complaints.count == 1)
-        #expect(second.standardError.contains("mine: is being recorded"))
+        #expect(second.standardError.contains("mine: another zcap is recording"))
         let reindex = try rig.run("reindex", "mine")
         #expect(reindex.exitCode == 1)
-        #expect(reindex.standardError.contains("mine: is being recorded"))
+        #expect(reindex.standardError.contains("mine: another zcap is recording"))
         try publisher.publish("t", "2")
         return 2
       }

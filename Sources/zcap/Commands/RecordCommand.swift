@@ -138,6 +138,13 @@ struct RecordCommand: ParsableCommand {
     var report = RecordingReport(
       capture: plan.capture, endpoints: recorder.endpoints.map(\.address), isJSON: json)
     report.begin()
+    if let recovery = recorder.recovery, recovery.isNeeded {
+      RecoveryReport.tell(recovery, of: plan.capture)
+      if recovery.messagesMissing > 0 {
+        let lost = Units.count(recovery.messagesMissing)
+        Console.complain("\(plan.capture): of the recording before, \(lost) messages are lost")
+      }
+    }
     while !recorder.wait(nanoseconds: 0) {
       report.tell(recorder.takeEvents(nanoseconds: report.nanosecondsToStatus))
       if report.nanosecondsToStatus == 0 { report.show(recorder.status) }

@@ -23,10 +23,9 @@ struct RecoverCommand: ParsableCommand {
     var isComplete = true
     for name in captures {
       let capture = try Capture(path: Store.path(forExisting: name))
-      let recovery = try Recovery.recover(capture)
+      let recovery = try Recovery.recover(capture, known: Indexer.knownPlace(of: capture))
       if try recovery.isNeeded || !IndexReader(capture).isOnDisk {
-        let rule = TopicRule(capture.manifest.topicRule) ?? .auto
-        _ = try Indexer.rebuild(capture, rule: rule)
+        _ = try Indexer.rebuild(capture)
       }
       let report = try RecoveryReport(capture, recovery, IndexReader(capture))
       isComplete = report.write(isJSON: json) && isComplete

@@ -34,14 +34,8 @@ struct ReindexCommand: ParsableCommand {
     var isIncomplete = false
     for name in captures {
       let capture = try Capture(path: Store.path(forExisting: name))
-      if try capture.isBeingRecorded { throw StoreError.captureInUse(path: capture.path) }
-      let rule = topicRule ?? TopicRule(capture.manifest.topicRule) ?? .auto
       let given = sequences.isEmpty ? nil : sequences.map(\.rule)
-      let indexer = try Indexer.rebuild(capture, rule: rule, sequences: given)
-      if topicRule != nil || given != nil {
-        try capture.replace(
-          topicRule: topicRule?.description, sequences: given?.map(\.description))
-      }
+      let indexer = try Indexer.rebuild(capture, rule: topicRule, sequences: given)
       let messages = indexer.nextSequence - UInt64(indexer.messagesMissing)
       Console.say("\(capture.path): \(Units.count(messages)) messages indexed")
       let known = try IndexReader(Capture(path: capture.path)).completeness()

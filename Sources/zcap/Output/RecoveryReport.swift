@@ -24,32 +24,37 @@ struct RecoveryReport {
       output.writeLine(json)
       output.flush()
     }
+    let kept = "\(Units.count(overview.messages)) messages"
     if recovery.isNeeded {
-      let count = recovery.endings.count
-      let segments = count == 1 ? "1 segment" : "\(count) segments"
-      Console.say("\(capture.path): recovered, \(segments) ended; \(kept)")
+      Self.tell(recovery, of: capture.path, "; \(kept)")
     } else {
       Console.say("\(capture.path): whole, nothing to recover; \(kept)")
     }
-    for ending in recovery.endings where ending.tornBytes > 0 {
-      Console.say(
-        "\(CapturePath.segment(capture.path, ending.segment)): torn behind offset "
-          + "\(ending.offset); \(Units.bytes(ending.tornBytes)) kept aside in a .torn file")
-    }
-    for error in recovery.unreadable { Console.complain("\(error)") }
     if overview.lost > 0 {
       Console.complain("\(capture.path): \(Units.count(overview.lost)) messages are lost")
-    }
-    if corruptBytes > 0 {
-      Console.complain(
-        "\(capture.path): \(Units.bytes(corruptBytes)) were on stable storage and are damaged now: "
-          + "look at the disk")
     }
     return overview.lost == 0 && damagedBytes == 0 && corruptBytes == 0
       && recovery.unreadable.isEmpty
   }
 
-  private var kept: String { "\(Units.count(overview.messages)) messages" }
+  /// What was done, and what was found where a recorder had ended without a word.
+  static func tell(_ recovery: Recovery, of path: String, _ remark: String = "") {
+    let count = recovery.endings.count
+    let segments = count == 1 ? "1 segment" : "\(count) segments"
+    Console.say("\(path): recovered, \(segments) ended\(remark)")
+    for ending in recovery.endings where ending.tornBytes > 0 {
+      Console.say(
+        "\(CapturePath.segment(path, ending.segment)): torn behind offset "
+          + "\(ending.offset); \(Units.bytes(ending.tornBytes)) kept aside in a .torn file")
+    }
+    for error in recovery.unreadable { Console.complain("\(error)") }
+    let corruptBytes = recovery.endings.reduce(0) { $0 + $1.corruptBytes }
+    if corruptBytes > 0 {
+      Console.complain(
+        "\(path): \(Units.bytes(corruptBytes)) were on stable storage and are damaged now: "
+          + "look at the disk")
+    }
+  }
 
   private var json: String {
     var line = JSONLine()
