@@ -132,9 +132,8 @@ struct IndexDatabase {
     }
   }
 
-  /// A block's id is the sequence of its first message, so that the open block replaces itself.
   private static func store(_ block: IndexWalk.Block, _ database: Database) throws {
-    let id = Int64(block.firstSequence)
+    let id = block.id
     try database.cachedStatement(
       sql: "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     ).execute(arguments: [
@@ -155,12 +154,13 @@ struct IndexDatabase {
     let place = walk.cursor.place
     let totals = walk.ledger.totals
     try database.cachedStatement(
-      sql: "INSERT OR REPLACE INTO progress VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+      sql: "INSERT OR REPLACE INTO progress VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     ).execute(arguments: [
       capture.manifest.uuid.uuidString, walk.rule.description, walk.counters.rules.storedText,
       Int64(place.segment), place.offset, Int64(place.sequence), totals.missing,
       totals.lostOnTheWay, totals.recordedEvents, totals.derivedEvents, totals.damages,
-      totals.damagedBytesUnlisted, totals.lastTime, totals.isCounterLimitTold,
+      totals.damagedBytesUnlisted, totals.lastTime, walk.openBlock.map { $0.id },
+      totals.isCounterLimitTold,
     ])
     let endpoint = try database.cachedStatement(sql: "INSERT OR IGNORE INTO endpoint VALUES (?, ?)")
     for (id, recorded) in capture.manifest.endpoints.enumerated() {
@@ -186,13 +186,22 @@ struct IndexDatabase {
     }
   }
 
-  /// Whether the last block is there in the segments as indexed: after a power loss the index may
-  /// be ahead of them.
+  /// Whether what was indexed is there: each segment, as long as it has to be, and the last block
+  /// as it was. After a power loss the index may be ahead of them; and files get lost.
   func isBacked(by capture: Capture) throws -> Bool {
-    let last = try queue.read { database in
-      try Row.fetchOne(database, sql: "SELECT * FROM block ORDER BY id DESC LIMIT 1")
+    let (ends, last) = try queue.read { database in
+      (
+        try Row.fetchAll(
+          database, sql: "SELECT segment, max(end_offset) AS end_offset FROM block GROUP BY segment"
+        ),
+        try Row.fetchOne(database, sql: "SELECT * FROM block ORDER BY id DESC LIMIT 1")
+      )
     }
     guard let last else { return true }
+    for row in ends {
+      let file = try capture.segmentFile(UInt64(try row.count("segment")))
+      guard let file, file.size >= (try row.count("end_offset")) else { return false }
+    }
     let path = CapturePath.segment(capture.path, UInt64(try last.count("segment")))
     guard let segment = try capture.openSegment(path),
       var cursor = SegmentCursor(segment, at: try last.count("offset"), verifying: .header)
@@ -232,6 +241,7 @@ struct IndexDatabase {
         codecs: try codecs.map { try $0.text("tag") },
         summaries: try Self.summaries(database),
         eras: try Self.eras(database),
+        openBlock: try row.optionalCount("open_block").map { try Self.block($0, database) },
         ledger: try Self.ledger(row),
         recentMissing: try Self.recentMissing(database),
         counters: try Self.counters(database, rules: try Self.sequences(row).count))
@@ -248,12 +258,34 @@ struct IndexDatabase {
         endpoint: try row.count("endpoint", max: endpointMax),
         topic: try row.count("topic", max: TopicTable.overflow),
         codec: try row.count("codec", max: IndexWalk.codecsMax))
-      summary.total = Tally(
-        messages: try row.integer("messages", in: totals),
-        bytes: try row.integer("bytes", in: totals),
-        firstTime: try row.integer("first_time_ns"), lastTime: try row.integer("last_time_ns"))
+      summary.total = try tally(row)
       return summary
     }
+  }
+
+  private static func block(_ id: Int, _ database: Database) throws -> IndexWalk.Block {
+    guard
+      let row = try Row.fetchOne(
+        database, sql: "SELECT * FROM block WHERE id = ?", arguments: [id])
+    else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "no open block") }
+    var block = IndexWalk.Block(
+      segment: UInt64(try row.count("segment")), offset: try row.count("offset"),
+      endOffset: try row.count("end_offset"), firstSequence: UInt64(id))
+    block.tally.messages = try row.integer("messages", in: totals)
+    block.tally.firstTime = try row.time("first_time_ns")
+    block.tally.lastTime = try row.time("last_time_ns")
+    let summaries = try Row.fetchAll(
+      database, sql: "SELECT * FROM block_summary WHERE block = ? ORDER BY summary",
+      arguments: [id])
+    block.summaries = try summaries.map { (id: try $0.count("summary"), tally: try tally($0)) }
+    return block
+  }
+
+  private static func tally(_ row: Row) throws -> Tally {
+    Tally(
+      messages: try row.integer("messages", in: totals),
+      bytes: try row.integer("bytes", in: totals),
+      firstTime: try row.integer("first_time_ns"), lastTime: try row.integer("last_time_ns"))
   }
 
   static func eras(_ database: Database) throws -> [IndexWalk.Era] {

@@ -6,7 +6,7 @@ import GRDB
 /// nanoseconds, sizes are bytes, sequences count messages from the start of the capture.
 enum IndexSchema {
   /// `PRAGMA user_version`. An index of another version is made anew, never migrated.
-  static let version = 2
+  static let version = 3
 
   static func create(_ database: Database) throws {
     try database.execute(sql: tables)
@@ -31,6 +31,7 @@ enum IndexSchema {
       damages INTEGER NOT NULL,        -- rows of damage
       damaged_bytes_unlisted INTEGER NOT NULL, -- bytes of damage too much for it
       last_time_ns INTEGER,            -- of the last record
+      open_block INTEGER,              -- the block that the next message may belong to
       counter_limit_told INTEGER NOT NULL
     );
 

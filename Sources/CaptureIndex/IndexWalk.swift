@@ -1,4 +1,5 @@
 import CaptureStore
+import GRDB
 import PayloadCodecs
 
 /// Messages counted together.
@@ -45,6 +46,9 @@ struct IndexWalk {
     var firstSequence: UInt64
     var tally = Tally()
     var summaries: [(id: Int, tally: Tally)] = []
+
+    /// In the index: that of the same block, as it grows, is always the same.
+    var id: Int64 { Int64(firstSequence) }
   }
 
   struct Era {
@@ -362,7 +366,7 @@ struct IndexWalk {
   }
 
   /// Takes up a walk where its index left off. Only before the first step.
-  mutating func resume(_ past: Past) throws(StoreError) {
+  mutating func resume(_ past: Past) throws {
     precondition(summaries.isEmpty, "a walk resumes before its first step")
     cursor = try CaptureCursor(
       cursor.capture, at: past.place, verifying: past.verification)
@@ -380,10 +384,22 @@ struct IndexWalk {
       states[state].tags = era.tags
       states[state].eras += 1
     }
+    if let block = past.openBlock { try reopen(block) }
     ledger.resume(past.ledger, recentMissing: past.recentMissing)
     counters.resume(past.counters)
     news.firstTopic = topics.count + 1
     news.firstCodec = codecs.count
+  }
+
+  private mutating func reopen(_ block: Block) throws {
+    openBlock = block
+    for (id, tally) in block.summaries {
+      guard summaries.indices.contains(id), !summaries[id].isListed else {
+        throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "an open block of no summary")
+      }
+      summaries[id].inBlock = tally
+      summaries[id].isListed = true
+    }
   }
 
   /// What an index knows of the walk that made it.
@@ -394,6 +410,7 @@ struct IndexWalk {
     var codecs: [String]
     var summaries: [Summary]
     var eras: [Era]
+    var openBlock: Block?
     var ledger: WalkLedger.Totals
     var recentMissing: [WalkLedger.Missing]
     var counters: [Counter]

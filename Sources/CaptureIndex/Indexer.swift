@@ -74,8 +74,8 @@ public final class Indexer {
 
   /// Makes the index of a capture anew. Rules that are given replace those of its manifest.
   ///
-  /// Throws `captureInUse` while it is being recorded, and what says that it was written by a later
-  /// version.
+  /// Throws `captureInUse` while it is being recorded, `lossToRecover` where the index that is there
+  /// knows of more, and what says that it was written by a later version.
   public static func rebuild(
     _ capture: Capture, rule: TopicRule? = nil, sequences: [SequenceRule]? = nil
   ) throws -> Indexer {
@@ -83,6 +83,12 @@ public final class Indexer {
       // Who wrote last may have changed the manifest.
       let capture = try Capture(path: capture.path)
       try capture.checkVersions()
+      if let known = knownPlace(of: capture)?.sequence {
+        let found = try Recovery.nextSequence(of: capture)
+        if known > found {
+          throw StoreError.lossToRecover(path: capture.path, messages: known - found)
+        }
+      }
       let indexer = try Indexer(
         creating: capture, rule: rule ?? TopicRule(capture.manifest.topicRule) ?? .auto,
         sequences: sequences ?? [SequenceRule](capture.manifest), verifying: .body)

@@ -46,11 +46,18 @@ public struct Recovery: Sendable {
   var missingBehind: UInt64 = 0
 
   /// Whether there was anything to do.
-  public var isNeeded: Bool { !endings.isEmpty || filesRemoved > 0 || !unreadable.isEmpty }
+  public var isNeeded: Bool {
+    !endings.isEmpty || filesRemoved > 0 || !unreadable.isEmpty || missingBehind > 0
+  }
 
   /// The number of the segment that a recording would go on with, and its first sequence.
   var nextNumber: UInt64 = 0
   var nextSequence: UInt64 = 0
+
+  /// The sequence that a recording would go on with, by what is in the segments.
+  public static func nextSequence(of capture: Capture) throws(StoreError) -> UInt64 {
+    try RecoverySurvey(capture).nextSequence
+  }
 
   /// Recovers a capture. `known`: where its index stands, if there is one to be trusted; messages
   /// up to there were recorded, and are missing where they are not there.
@@ -164,6 +171,7 @@ public struct Recovery: Sendable {
     guard !events.isEmpty else { return }
     let files = capture.files
     let directory = CapturePath.segments(capture.path)
+    try files.makeDirectories(directory)
     let path = CapturePath.segment(capture.path, nextNumber)
     let size = events.reduce(SegmentLayout.sizeMin) { $0 + $1.json.count + 128 }
     let segment = try SegmentWriter(
@@ -265,8 +273,15 @@ private struct RecoverySurvey {
   mutating func goOn(behind known: RecordPlace) -> UInt64 {
     let isBegun = known.offset > RecordLayout.firstOffset
     nextNumber = max(nextNumber, known.segment + (isBegun ? 1 : 0))
-    defer { nextSequence = max(nextSequence, known.sequence) }
-    return known.sequence > nextSequence ? known.sequence - nextSequence : 0
+    guard known.sequence > nextSequence else { return 0 }
+    let missing = known.sequence - nextSequence
+    nextSequence = known.sequence
+    events.append(
+      StoredEvent(
+        Recovery.Ending(
+          segment: known.segment, offset: known.offset, nextSequence: nextSequence, tornBytes: 0,
+          damagedBytes: 0, corruptBytes: 0, messagesMissing: missing)))
+    return missing
   }
 
   /// Holds what was found against what the segments tell of each other.

@@ -20,6 +20,8 @@ public enum StoreError: Error, Hashable, Sendable {
   case unknownFeatures(path: String, bits: UInt64)
   /// The first page of a segment is not what a segment starts with, or its check does not match.
   case damagedSegment(path: String, reason: String)
+  /// The index knows of messages behind the end of the segments; a new one would not.
+  case lossToRecover(path: String, messages: UInt64)
   /// A capture has room for 65,536 endpoints.
   case tooManyEndpoints(path: String, count: Int)
   /// Another segment would leave less free space than is to be left. Bytes.
@@ -64,6 +66,9 @@ extension StoreError: CustomStringConvertible {
         + "use a newer zcap"
     case .damagedSegment(let path, let reason):
       "\(path): damaged segment: \(reason)"
+    case .lossToRecover(let path, let messages):
+      "\(path): its index knows of \(messages) messages that its segments do not have; run "
+        + "'zcap recover' first, which writes that down"
     case .tooManyEndpoints(let path, let count):
       "\(path): \(count) endpoints are more than a capture can have (65536); use another capture"
     case .freeSpace(let path, let free, let needed, let least):

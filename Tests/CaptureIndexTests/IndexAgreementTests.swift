@@ -243,6 +243,22 @@ import Testing
     #expect(try content(path).rows.map(\.endpoint).contains("ipc://added"))
   }
 
+  @Test(arguments: [1, 7, 100, 1023, 1024, 1025])
+  func anIndexThatWasInterruptedAnywhereIsGoneOnWith(steps: Int) throws {
+    let messages = (0..<2_000).map { TestMessage(time: Int64($0), "t\($0 % 3)", "\($0)") }
+    let capture = try Capture.recorded(path, messages, segmentSize: 128 << 10)
+    var walk = IndexWalk(capture, rule: .auto, verifying: .header)
+    while try walk.advance(steps: steps) == .more {
+      try IndexDatabase.create(CapturePath.index(path)).store(&walk)
+      break
+    }
+    let indexer = try Indexer(continuing: capture, rule: .auto, verifying: .header)
+    #expect(indexer.nextSequence > 0, "it is gone on with, and not made anew")
+    while try indexer.advance() == .behind {}
+    try indexer.close()
+    #expect(try IndexVerification.verify(capture) == .ok)
+  }
+
   // MARK: - What only the index knows
 
   @Test func anIndexThatAddsUpIsKnowledge() throws {
@@ -265,13 +281,27 @@ import Testing
     try FileManager.default.removeItem(atPath: last.path)
     let lost = try IndexReader(capture).overview().lost
     #expect(lost > 0)
+    let refusal = StoreError.lossToRecover(path: path, messages: UInt64(lost))
+    #expect(throws: refusal) { _ = try Indexer.rebuild(capture) }
     let writer = try CaptureWriter(
       appendingTo: path, endpoints: [], known: Indexer.knownPlace(of: capture),
       segmentSize: 64 << 10)
     try writer.append(TestMessage("t", "more"))
     try writer.finish()
     writer.unlock()
+    _ = try Indexer.rebuild(capture)
     let overview = try IndexReader(capture).overview()
     #expect(overview.lost == lost && overview.messages == 51 - lost)
+  }
+
+  @Test(arguments: [0, 1, 2])
+  func aSegmentThatIsGoneIsMissedByWhoTrustsTheIndex(number: UInt64) throws {
+    let messages = (0..<50).map { TestMessage("t", String(repeating: "x", count: 3_000 + $0)) }
+    let capture = try Capture.recorded(path, messages, segmentSize: 64 << 10)
+    _ = try Indexer.rebuild(capture)
+    #expect(try IndexReader(capture).isOnDisk)
+    try FileManager.default.removeItem(atPath: CapturePath.segment(path, number))
+    let overview = try IndexReader(capture).overview()
+    #expect(overview.lost > 0 && overview.messages + overview.lost == 50)
   }
 }

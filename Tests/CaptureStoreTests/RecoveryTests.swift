@@ -163,7 +163,6 @@ import Testing
     try FileManager.default.removeItem(atPath: last.path)
     let left = try walk().order
     let known = RecordPlace(segment: 1, offset: last.size, sequence: 200)
-    #expect(try !Recovery.recover(Capture(path: path), known: known).isNeeded)
     let writer = try CaptureWriter(
       appendingTo: path, endpoints: [], known: known, segmentSize: 64 << 10)
     #expect(writer.recovery?.messagesMissing == UInt64(200 - left.count))
@@ -172,7 +171,18 @@ import Testing
     writer.unlock()
     let walk = try walk()
     #expect(walk.order == left + [200] && walk.missing == [UInt64(left.count)..<200])
-    #expect(try Capture(path: path).segmentFiles().map(\.number) == [0, 2])
+    #expect(try Capture(path: path).segmentFiles().map(\.number) == [0, 2, 3])
+  }
+
+  @Test func whatAnIndexKnewIsWrittenDown() throws {
+    _ = try Capture.recorded(path, Self.messages, segmentSize: 64 << 10)
+    try FileManager.default.removeItem(atPath: CapturePath.segments(path))
+    let known = RecordPlace(segment: 2, offset: 4096, sequence: 200)
+    let recovery = try Recovery.recover(Capture(path: path), known: known)
+    #expect(recovery.isNeeded && recovery.messagesMissing == 200)
+    #expect(try walk().missing == [0..<200])
+    #expect(try events().map { $0.number("lost") } == [200])
+    #expect(try !Recovery.recover(Capture(path: path), known: known).isNeeded)
   }
 
   @Test func whatAnIndexKnewOfATornCaptureIsMissedAfterItIsGone() throws {

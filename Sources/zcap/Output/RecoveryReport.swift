@@ -28,7 +28,7 @@ struct RecoveryReport {
     if recovery.isNeeded {
       Self.tell(recovery, of: capture.path, "; \(kept)")
     } else {
-      Console.say("\(capture.path): whole, nothing to recover; \(kept)")
+      Console.say("\(capture.path): nothing to recover; \(kept)")
     }
     if overview.lost > 0 {
       Console.complain("\(capture.path): \(Units.count(overview.lost)) messages are lost")
@@ -41,7 +41,8 @@ struct RecoveryReport {
   static func tell(_ recovery: Recovery, of path: String, _ remark: String = "") {
     let count = recovery.endings.count
     let segments = count == 1 ? "1 segment" : "\(count) segments"
-    Console.say("\(path): recovered, \(segments) ended\(remark)")
+    let ended = count > 0 ? ", \(segments) ended" : ""
+    Console.say("\(path): recovered\(ended)\(remark)")
     for ending in recovery.endings where ending.tornBytes > 0 {
       Console.say(
         "\(CapturePath.segment(path, ending.segment)): torn behind offset "
