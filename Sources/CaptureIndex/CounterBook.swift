@@ -35,11 +35,19 @@ struct CounterBook {
     }
   }
 
-  /// The counters of a topic, made where they are new; nil when there are too many.
+  /// The counters of a topic, made where they are new; nil when there are too many. The first is the
+  /// one whose losses count: two that see the same loss would make two of it. A shared one sees all,
+  /// then the longest prefix knows best, then the rule that was given first.
   mutating func ids(endpoint: Int, topic: TopicTable.ID, name: [UInt8]?) -> [Int]? {
+    let fitting = rules.indices.filter {
+      rules[$0].prefix.isEmpty || name?.starts(with: rules[$0].prefix) == true
+    }
+    func precedence(_ rule: Int) -> (Int, Int, Int) {
+      (rules[rule].isShared ? 0 : 1, -rules[rule].prefix.count, rule)
+    }
     var ids: [Int] = []
-    for (rule, sequence) in rules.enumerated()
-    where sequence.prefix.isEmpty || name?.starts(with: sequence.prefix) == true {
+    for rule in fitting.sorted(by: { precedence($0) < precedence($1) }) {
+      let sequence = rules[rule]
       let topic = sequence.isShared ? TopicTable.noTopic : topic
       let key = Key(endpoint: endpoint, topic: topic, rule: rule)
       if let id = known[key] {
@@ -62,6 +70,7 @@ struct CounterBook {
   ) {
     for id in ids {
       let rule = rules[counters[id].rule]
+      let isCounted = id == ids.first
       changed.insert(id)
       guard let value = rule.value(of: record, in: segment) else {
         guard !counters[id].isUnreadable else { continue }
@@ -73,18 +82,17 @@ struct CounterBook {
       switch counters[id].take(value, sequence: record.sequence, mask: rule.mask) {
       case .next: continue
       case .gap(let first, let count):
-        let explained = ledger.explain(count, after: before)
+        let explained = isCounted ? ledger.explain(count, after: before) : 0
+        let lost = isCounted ? count - explained : 0
         counters[id].lastSequence = record.sequence
-        counters[id].remember(first: first, count: count, lost: count - explained)
+        counters[id].remember(first: first, count: count, lost: lost)
         var fields: [String: StoredEvent.Value] = [
           "first": Self.number(first), "last": Self.number((first &+ count &- 1) & rule.mask),
           "count": Self.number(count),
         ]
         if explained > 0 { fields["missing_here"] = Self.number(explained) }
         tell(
-          "gap", id, record, segment, time, topics, &ledger,
-          lost: Int64(clamping: count - explained),
-          fields)
+          "gap", id, record, segment, time, topics, &ledger, lost: Int64(clamping: lost), fields)
       case .repeated:
         tell(
           "repeat", id, record, segment, time, topics, &ledger, ["value": Self.number(value)])

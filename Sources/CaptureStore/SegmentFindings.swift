@@ -29,6 +29,8 @@ struct SegmentFindings: Sendable {
   /// Segments that events in this one tell to have been ended after the fact.
   private(set) var segmentsRecovered: Set<UInt64> = []
   private(set) var problemsOmitted = 0
+  /// Endpoints that the manifest does not have: told once each.
+  private var endpointsUnknown: Set<UInt16> = []
   /// Damages that are not listed, from the offset of the first one on.
   private(set) var damagesOmitted: (offset: Int, bytes: Int) = (0, 0)
 
@@ -167,7 +169,7 @@ struct SegmentFindings: Sendable {
         messages += 1
         nextSequence += 1
       }
-      if Int(record.endpoint) >= endpoints {
+      if Int(record.endpoint) >= endpoints, endpointsUnknown.insert(record.endpoint).inserted {
         note(
           .inconsistent, at: record.offset, record.length, record.sequence..<record.sequence + 1,
           "it is of endpoint \(record.endpoint), and the manifest has \(endpoints)")

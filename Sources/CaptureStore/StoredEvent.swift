@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 
 /// Something that happened to a recording: one frame of JSON in the stream, between the messages.
 ///
@@ -43,11 +43,16 @@ public struct StoredEvent: Hashable, Sendable {
       let range = segment.frameRange(0, of: record), range.count <= Self.sizeMax
     else { return nil }
     let bytes = unsafe segment.bytes.extracting(range).withUnsafeBytes { unsafe Data($0) }
-    guard let object = try? JSONDecoder().decode([String: Value].self, from: bytes),
+    self.init(json: bytes, monotonicNanoseconds: record.monotonicNanoseconds)
+  }
+
+  /// Reads what `json` wrote; nil for anything else.
+  package init?(json: Data, monotonicNanoseconds: Int64 = 0) {
+    guard let object = try? JSONDecoder().decode([String: Value].self, from: json),
       case .text(let kind)? = object["event"]
     else { return nil }
     self.kind = kind
-    monotonicNanoseconds = record.monotonicNanoseconds
+    self.monotonicNanoseconds = monotonicNanoseconds
     fields = object
     fields["event"] = nil
   }

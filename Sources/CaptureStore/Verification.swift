@@ -73,10 +73,11 @@ public struct Verification: Sendable {
   /// Checks a capture on so many threads; `progress` is called ten times a second meanwhile. With
   /// 0, on this one, and there is no progress.
   ///
-  /// Throws `system` where the capture cannot be listed, and what says that it was written by a
-  /// later version. Changes nothing on disk.
+  /// `known`: where its index stands, as for `Recovery.recover`. Throws `system` where the capture
+  /// cannot be listed, and what says that it was written by a later version. Changes nothing on
+  /// disk.
   public static func verify(
-    _ capture: Capture, threads: Int, progress: (Progress) -> Void = { _ in }
+    _ capture: Capture, threads: Int, known: RecordPlace? = nil, progress: (Progress) -> Void = { _ in }
   ) throws(StoreError) -> Verification {
     let isBeingRecorded = try capture.isBeingRecorded
     let files = try capture.segmentFiles()
@@ -85,8 +86,9 @@ public struct Verification: Sendable {
     for finding in findings {
       if case .unreadable(let error) = finding.condition, error.isRefusal { throw error }
     }
-    var judge = VerificationJudge(findings, isBeingRecorded: isBeingRecorded)
-    return judge.verdict()
+    var judge = VerificationJudge(
+      findings, in: CapturePath.segments(capture.path), isBeingRecorded: isBeingRecorded)
+    return judge.verdict(known: known)
   }
 
   /// Hands the segments out in their order; the results are in that order, too.

@@ -1,12 +1,14 @@
 /// Looks at the findings of all segments together: what follows what, and what had to be there.
 struct VerificationJudge {
   private let findings: [SegmentFindings]
+  private let directory: String
   private let isBeingRecorded: Bool
   private var durable = DurablePlaces()
   private var verification = Verification()
   private var nextSequence: UInt64 = 0
 
-  init(_ findings: [SegmentFindings], isBeingRecorded: Bool) {
+  init(_ findings: [SegmentFindings], in directory: String, isBeingRecorded: Bool) {
+    self.directory = directory
     self.findings = findings
     self.isBeingRecorded = isBeingRecorded
     for finding in findings {
@@ -15,7 +17,7 @@ struct VerificationJudge {
     }
   }
 
-  mutating func verdict() -> Verification {
+  mutating func verdict(known: RecordPlace?) -> Verification {
     verification.isBeingRecorded = isBeingRecorded
     verification.isSealed = !findings.isEmpty
     var nextNumber: UInt64 = 0
@@ -24,6 +26,7 @@ struct VerificationJudge {
       nextNumber = finding.file.number + 1
       judge(finding)
     }
+    if let known, known.sequence > nextSequence { tellMissing(upTo: known) }
     return verification
   }
 
@@ -31,8 +34,8 @@ struct VerificationJudge {
   private mutating func tellMissing(_ numbers: Range<UInt64>, _ next: SegmentFindings) {
     let what =
       numbers.count == 1
-      ? "segment \(numbers.lowerBound) is not there"
-      : "segments \(numbers.lowerBound) to \(numbers.upperBound - 1) are not there"
+      ? "segment \(numbers.lowerBound) before it is not there"
+      : "segments \(numbers.lowerBound) to \(numbers.upperBound - 1) before it are not there"
     verification.problems.append(
       Verification.Problem(
         kind: .unreadable, path: next.file.path, segment: numbers.lowerBound, offset: 0, bytes: 0,
@@ -60,6 +63,17 @@ struct VerificationJudge {
     verification.lost += finding.lost
     judgeEnd(finding)
     verification.problems[start...].sort { $0.offset < $1.offset }
+  }
+
+  /// What only the index knows of: the end of the capture is gone.
+  private mutating func tellMissing(upTo known: RecordPlace) {
+    let missing = nextSequence..<known.sequence
+    verification.lost += UInt64(missing.count)
+    verification.isSealed = false
+    verification.problems.append(
+      Verification.Problem(
+        kind: .lost, path: directory, segment: known.segment, offset: known.offset, bytes: 0,
+        sequences: missing, what: "the index knows of more messages than there are"))
   }
 
   private mutating func tellUnreadable(_ finding: SegmentFindings, _ what: String) {

@@ -44,6 +44,33 @@ import Testing
     #expect(gaps.map(\.lost).reduce(0, +) == 1)
   }
 
+  @Test func rulesThatSeeTheSameLossCountItOnce() throws {
+    let directory = try TemporaryDirectory()
+    let messages = [1, 2, 5, 6, 9].map { TestMessage([Array("t1".utf8), [$0, $0]]) }
+    let capture = try Capture.recorded(
+      directory.file("c"), messages,
+      manifest: manifest(
+        ":frame=1:offset=0:u8", "t:frame=1:offset=0:u8", "t:frame=1:offset=0:u8",
+        "t1:frame=1:offset=1:u8"))
+    #expect(try IndexReader(capture).overview().lost == 4)
+    let gaps = try ledger(capture).filter { $0.event == "gap" }
+    #expect(gaps.count == 8 && gaps.filter { $0.lost > 0 }.map(\.lost) == [2, 2])
+  }
+
+  @Test func aSharedCounterCountsForAllItSees() throws {
+    let directory = try TemporaryDirectory()
+    // Numbers of the topic, and of all messages: two of the second topic never came.
+    let messages = [("a", 0, 0), ("b", 0, 1), ("a", 1, 2), ("b", 3, 5)].map {
+      TestMessage([Array($0.0.utf8), [$0.1, $0.2]])
+    }
+    let capture = try Capture.recorded(
+      directory.file("c"), messages,
+      manifest: manifest("b:frame=1:offset=0:u8", ":frame=1:offset=1:u8:shared"))
+    #expect(try IndexReader(capture).overview().lost == 2)
+    let gaps = try ledger(capture).filter { $0.event == "gap" }
+    #expect(gaps.map(\.lost).sorted() == [0, 2])
+  }
+
   @Test func aTopicThatIsTooShortIsToldOnce() throws {
     let directory = try TemporaryDirectory()
     let frames: [[[UInt8]]] = [

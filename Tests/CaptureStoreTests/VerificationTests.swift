@@ -278,7 +278,7 @@ import Testing
 
   @Test func hostileSegmentsAreToldWithoutAnEndlessList() throws {
     var bytes = SegmentBytes(SegmentBytes.Page(capture: Self.captureBytes))
-    for _ in 0..<5_000 { bytes.append(sequence: 0, endpoint: 3, []) }
+    for _ in 0..<10_000 { bytes.append(sequence: 0, endpoint: 3, []) }
     let files = MemoryFiles()
     let system = FileSystem(files)
     for directory in ["/c", "/c/segments"] { _ = files.mkdir(directory, 0o700) }

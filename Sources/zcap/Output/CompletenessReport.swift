@@ -43,6 +43,16 @@ struct CompletenessReport {
     value == 1 ? "1 \(one)" : "\(Units.count(value)) \(many)"
   }
 
+  private static func text(_ doubt: Doubt) -> String {
+    switch doubt {
+    case .parts(let count): "it was recorded in \(count) parts"
+    case .endless: "its recording has no end"
+    case .endedEarly(let failure): "its recording ended early (\(failure))"
+    case .silent(let endpoint): "nothing ever came from \(endpoint)"
+    case .idle(let rule): "no message has the counter \(rule)"
+    }
+  }
+
   /// `--require-complete`: everything that is missing or may be, in one line; nil when nothing is.
   static func doubts(_ index: IndexReader) throws -> String? {
     let known = try index.completeness()
@@ -55,6 +65,7 @@ struct CompletenessReport {
     }
     let events = try index.possibleLosses().map { "\(Units.count($0.count)) \($0.event)" }
     if !events.isEmpty { texts.append("\(events.joined(separator: ", ")) may hide a loss") }
+    texts += try index.doubts().map(text)
     guard !texts.isEmpty else { return nil }
     return "\(index.capture.path): not known to be complete: \(texts.joined(separator: "; "))"
   }

@@ -12,7 +12,8 @@ struct VerificationReport {
   init(_ capture: Capture, threads: Int) throws {
     self.capture = capture
     let start = CaptureClock.monotonicNanoseconds()
-    verification = try Verification.verify(capture, threads: threads) { progress in
+    let known = Indexer.knownPlace(of: capture)
+    verification = try Verification.verify(capture, threads: threads, known: known) { progress in
       let rate = Self.rate(progress.bytes, Self.seconds(since: start))
       Console.showStatus(
         "\(capture.path): \(Units.bytes(progress.bytes)) of \(Units.bytes(progress.bytesInAll)) "
