@@ -77,7 +77,8 @@ public struct Verification: Sendable {
   /// cannot be listed, and what says that it was written by a later version. Changes nothing on
   /// disk.
   public static func verify(
-    _ capture: Capture, threads: Int, known: RecordPlace? = nil, progress: (Progress) -> Void = { _ in }
+    _ capture: Capture, threads: Int, known: RecordPlace? = nil,
+    progress: (Progress) -> Void = { _ in }
   ) throws(StoreError) -> Verification {
     let isBeingRecorded = try capture.isBeingRecorded
     let files = try capture.segmentFiles()
