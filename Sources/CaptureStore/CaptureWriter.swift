@@ -107,8 +107,8 @@ public final class CaptureWriter {
   /// Goes on with a capture that is there, after recovering it, in a new segment.
   ///
   /// Endpoints that it does not have yet are added to its manifest; `endpointIDs` says which is
-  /// which. Throws `noSuchCapture`, `captureInUse`, `freeSpace`, `system`, and what says that it
-  /// cannot be understood; then the capture is as it was, or recovered.
+  /// which. Throws `noSuchCapture`, `captureInUse`, `noNumbersLeft`, `freeSpace`, `system`, and what
+  /// says that it cannot be understood; then the capture is as it was, or recovered.
   public convenience init(
     appendingTo path: String, endpoints: [RecordedEndpoint],
     segmentSize: Int = CaptureWriter.segmentSizeDefault, sync: SyncPolicy = .standard,
@@ -134,6 +134,9 @@ public final class CaptureWriter {
     // Under the lock the manifest is the newest.
     manifest = try Manifest.load(capture: path, files: files)
     let recovery = try Recovery.recoverLocked(capture)
+    guard max(recovery.nextNumber, recovery.nextSequence) <= FormatLimits.countMaxToGoOn else {
+      throw .noNumbersLeft(path: path)
+    }
     sequence = recovery.nextSequence
     firstSequence = recovery.nextSequence
     let segments = CapturePath.segments(path)

@@ -50,6 +50,8 @@ enum SegmentLayout {
 enum FormatLimits {
   /// Segment numbers and sequences.
   static let countMax: UInt64 = 1 << 60
+  /// Where a recording may go on: what is left then nobody can use up.
+  static let countMaxToGoOn: UInt64 = countMax / 2
   /// The year 2116.
   static let unixNanoseconds: ClosedRange<Int64> = 0...1 << 62
   /// 36 years of one boot; the sign is the clock's own affair.
