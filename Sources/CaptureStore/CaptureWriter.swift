@@ -251,6 +251,13 @@ public final class CaptureWriter {
   /// Gives the lock back: from here on nobody records the capture. After `finish`.
   public func unlock() { lock = nil }
 
+  /// Takes back the capture that it created and that nothing was recorded into; not after `finish`.
+  package func discard() {
+    try? finish()
+    Self.removeUnused(path, files)
+    unlock()
+  }
+
   private func roll(frames: Span<UnsafeRawBufferPointer>) throws(StoreError) {
     let first = SegmentLayout.headerSize
     let end = unsafe RecordLayout.recordEnd(startingAt: first, frames: frames)

@@ -193,6 +193,23 @@ import ZeroMQ
     #expect(!FileManager.default.fileExists(atPath: path))
   }
 
+  /// A manifest that is written and too large to be read: it fails behind the first segment.
+  @Test func aStartThatFailsLateLeavesNothingBehind() throws {
+    var plan = plan([endpoint(directory.endpoint("p"))])
+    plan.labels = ["large": String(repeating: "x", count: 17 << 20)]
+    #expect(throws: StoreError.self) { _ = try Recorder(plan, stop: stop) }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
+  }
+
+  @Test func aStartThatFailsLeavesWhatItWouldHaveGoneOnWith() throws {
+    _ = try Capture.recorded(path, [TestMessage("kept")])
+    let before = try fileTree(path)
+    var plan = plan([endpoint("ipc:///no/such/directory/x", isBound: true)])
+    plan.isAppending = true
+    #expect(throws: ZeroMQError.self) { _ = try Recorder(plan, stop: stop) }
+    #expect(try fileTree(path) == before)
+  }
+
   @Test func whatIsThereIsNotRecordedOver() throws {
     _ = try Capture.recorded(path, [TestMessage("kept")])
     #expect(throws: StoreError.captureExists(path: path)) {
