@@ -100,19 +100,19 @@ public final class Recorder: Sendable {
   public func finish() throws -> RecordingSummary {
     thread.join()
     let result = ended.withLock { $0 }
-    var failure = intake.failure
     let writer = writer.writer
+    var sealFailure: StoreError?
     do throws(StoreError) {
       try writer.finish()
     } catch {
-      failure = failure ?? error
+      sealFailure = error
     }
     let indexFailure = follower.finish()
     writer.unlock()
     try result?.get()
     return RecordingSummary(
-      status: status, reason: failure == nil ? intake.reason : .failure,
-      segments: writer.segmentCount, failure: failure?.description,
+      status: status, reason: intake.reason, segments: writer.segmentCount,
+      failure: intake.failure?.description, sealFailure: sealFailure?.description,
       indexFailure: indexFailure, isCutShort: intake.isCutShort,
       possibleLosses: intake.ledger.possibleLossesByKind)
   }

@@ -69,10 +69,13 @@ public struct RecordingSummary: Sendable {
   }
 
   public var status: RecordingStatus
+  /// As in the capture's event `ended`.
   public var reason: Reason
   public var segments: Int
   /// What kept the store from going on. What was recorded before is there.
   public var failure: String?
+  /// What kept the capture from being sealed, all of it on stable storage. It reads as it is.
+  public var sealFailure: String?
   /// What kept the index from being complete: `zcap reindex` makes it again.
   public var indexFailure: String?
   /// Messages were still arriving when the drain at the end was given up.
@@ -82,7 +85,7 @@ public struct RecordingSummary: Sendable {
 
   /// Whether everything that was received is in the capture, on stable storage.
   public var isComplete: Bool {
-    failure == nil && status.messagesRefused == 0 && !isCutShort
+    failure == nil && sealFailure == nil && status.messagesRefused == 0 && !isCutShort
       && possibleLosses["sync_failed"] == nil
   }
 }

@@ -228,6 +228,7 @@ import ZeroMQ
     try FileManager.default.removeItem(atPath: path)
     stop.request()
     let summary = try recorder.finish()
-    #expect(summary.failure != nil, "it is not there any more, and that is told")
+    #expect(summary.sealFailure != nil, "it is not there any more, and that is told")
+    #expect(summary.reason == .stopped && summary.failure == nil && !summary.isComplete)
   }
 }

@@ -101,6 +101,7 @@ struct RecordingReport: ~Copyable {
       line.add("complete", summary.isComplete)
       line.add("possible_loss_events", summary.possibleLosses.keys.sorted())
       line.add("failure", summary.failure)
+      line.add("seal_failure", summary.sealFailure)
       line.add("index_failure", summary.indexFailure)
       output.writeLine(line.text)
       output.flush()
@@ -112,7 +113,13 @@ struct RecordingReport: ~Copyable {
       Console.say("no message came from \(endpoint)")
     }
     if let failure = summary.failure {
-      Console.complain("recording ended early: \(failure); what was recorded is sealed")
+      let rest = summary.sealFailure == nil ? "; what was recorded is sealed" : ""
+      Console.complain("recording ended early: \(failure)\(rest)")
+    }
+    if let failure = summary.sealFailure {
+      Console.complain(
+        "not all of it is known to be on stable storage: \(failure); "
+          + "'zcap recover \(capture)' seals what is there")
     }
     if status.messagesRefused > 0 {
       Console.complain(
