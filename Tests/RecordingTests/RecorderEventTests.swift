@@ -133,7 +133,7 @@ import ZeroMQ
     let end = try #require(try stored("ended").last)
     #expect(detail("reason", of: end) == .text("stopped"))
     #expect(detail("failure", of: end) == nil)
-    #expect(try IndexReader(Capture(path: path)).state() == .unclean)
+    #expect(try IndexReader(Capture(path: path)).state == .unclean)
     #expect(CaptureWalk(try Capture(path: path)).order.count == 10)
   }
 

@@ -82,7 +82,7 @@ import ZeroMQ
     let times = walk.inOrder.map(\.time)
     #expect(times == times.sorted() && times.allSatisfy { $0 > 0 })
     let reader = try IndexReader(Capture(path: path))
-    #expect(try reader.state() == .sealed)
+    #expect(reader.state == .sealed)
     #expect(try reader.overview().messages == 2_000)
   }
 
