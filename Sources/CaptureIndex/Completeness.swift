@@ -29,13 +29,7 @@ extension IndexReader {
     known.lost = overview.lost
     known.damagedBytes = overview.damagedBytes
     known.tornBytes = overview.tornBytes
-    if !isBeingRecorded {
-      for file in try capture.segmentFiles() {
-        if let segment = try? capture.openSegment(file.path), segment.isCut {
-          known.segmentsCut += 1
-        }
-      }
-    }
+    known.segmentsCut = endings?.cut ?? 0
     return known
   }
 }

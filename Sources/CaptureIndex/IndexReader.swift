@@ -15,6 +15,8 @@ public final class IndexReader {
   let database: IndexDatabase
   /// Whether the index on disk is complete, so that nothing was made in memory.
   public let isOnDisk: Bool
+  /// How the segments end; nil while it is being recorded.
+  let endings: SegmentEndings?
   /// Messages that an index knew behind the end of the segments.
   let lostAtEnd: Int64
 
@@ -22,13 +24,15 @@ public final class IndexReader {
     self.capture = capture
     let isBeingRecorded = try capture.isBeingRecorded
     self.isBeingRecorded = isBeingRecorded
+    let endings = isBeingRecorded ? nil : try capture.segmentEndings()
+    self.endings = endings
     let onDisk = IndexDatabase.open(CapturePath.index(capture.path), of: capture)
     let rule = onDisk?.topicRule() ?? TopicRule(capture.manifest.topicRule) ?? .auto
     topicRule = rule
     let sequences = onDisk?.sequenceRules() ?? [SequenceRule](capture.manifest)
     let usable = try? onDisk.flatMap { index -> IndexDatabase? in
-      if isBeingRecorded { return index }
-      guard try index.isBacked(by: capture), try !capture.mayHaveLostPower else { return nil }
+      guard let endings else { return index }
+      guard try !endings.mayHaveLostPower, try index.isBacked(by: capture) else { return nil }
       return try Self.isComplete(index, capture)
         ? index
         : Self.complete(index, capture, rule, sequences)
@@ -157,15 +161,9 @@ public final class IndexReader {
     case unclean
   }
 
-  public func state() throws -> State {
-    if isBeingRecorded { return .recording }
-    let files = try capture.segmentFiles()
-    for file in files {
-      guard let segment = try? capture.openSegment(file.path), segment.isSealed else {
-        return .unclean
-      }
-    }
-    return files.isEmpty ? .unclean : .sealed
+  public var state: State {
+    guard let endings else { return .recording }
+    return endings.areSealed ? .sealed : .unclean
   }
 }
 

@@ -78,19 +78,15 @@ public enum IndexVerification: Hashable, Sendable {
   private static func advance(
     _ walk: inout IndexWalk, to place: RecordPlace, _ made: IndexDatabase
   ) throws -> Bool {
-    var steps = 0
     while walk.cursor.place != place {
-      // One step at a time where the place may be reached.
-      let isFar = walk.cursor.nextSequence + 1000 < place.sequence
-      switch try walk.advance(steps: isFar ? 500 : 1) {
-      case .more: break
-      case .caughtUp, .final: return walk.cursor.place == place
-      }
-      steps += isFar ? 500 : 1
-      if steps >= 100_000 {
-        steps = 0
-        try made.store(&walk)
-      }
+      // It stopped at that sequence: there one step at a time, and up to there as many as can be.
+      let isFar = walk.cursor.nextSequence < place.sequence
+      guard walk.cursor.nextSequence <= place.sequence else { return false }
+      let end =
+        isFar
+        ? try walk.advance(steps: 100_000, upTo: place.sequence) : try walk.advance(steps: 1)
+      if isFar { try made.store(&walk) }
+      if end != .more { return walk.cursor.place == place }
     }
     return true
   }

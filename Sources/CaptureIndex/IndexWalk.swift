@@ -134,12 +134,14 @@ struct IndexWalk {
 
   enum End { case more, caughtUp, final }
 
-  /// Walks up to `count` steps, and on where it could not pause. Throws where the capture is of a
-  /// version that we cannot read.
-  mutating func advance(steps count: Int) throws(StoreError) -> End {
+  /// Walks up to `count` steps, or until a sequence is next or was jumped over, and on where it
+  /// could not pause. Throws where the capture is of a version that we cannot read.
+  mutating func advance(
+    steps count: Int, upTo sequence: UInt64 = .max
+  ) throws(StoreError) -> End {
     defer { for number in cursor.takeSealed() { ledger.seal(number) } }
     var left = count
-    while left > 0 || cursor.isMidway {
+    while left > 0 && cursor.nextSequence < sequence || cursor.isMidway {
       left -= 1
       switch cursor.next() {
       case .record(let record):

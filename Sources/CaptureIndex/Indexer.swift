@@ -52,10 +52,10 @@ public final class Indexer {
   /// Records read in one go: what bounds the memory that news take.
   private static let stepsMax = 100_000
 
-  /// Indexes what has been committed since, in one transaction.
-  public func advance() throws -> Progress {
+  /// Indexes what has been committed since, in one transaction; not much, or up to a sequence.
+  public func advance(upTo sequence: UInt64 = .max) throws -> Progress {
     let place = walk.cursor.place
-    let end = try walk.advance(steps: Self.stepsMax)
+    let end = try walk.advance(steps: Self.stepsMax, upTo: sequence)
     if walk.cursor.place != place || end == .final { try database.store(&walk) }
     return switch end {
     case .more: .behind
@@ -68,6 +68,9 @@ public final class Indexer {
   public var nextSequence: UInt64 { walk.cursor.nextSequence }
   /// Messages that were recorded and are not there any more.
   public var messagesMissing: Int64 { walk.ledger.totals.missing }
+
+  /// Messages that counters and events tell to be lost before they could be recorded.
+  public var messagesLostOnTheWay: Int64 { walk.ledger.totals.lostOnTheWay }
 
   /// Ends with one plain file on disk.
   public func close() throws { try database.close() }

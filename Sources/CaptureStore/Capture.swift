@@ -60,13 +60,13 @@ public struct Capture: Sendable {
     }
   }
 
-  /// The segments by number, those included that are reserved and not in use yet.
-  public func segmentFiles() throws(StoreError) -> [SegmentFile] {
+  /// The segments by number, from one on, those included that are reserved and not in use yet.
+  public func segmentFiles(from first: UInt64 = 0) throws(StoreError) -> [SegmentFile] {
     let directory = CapturePath.segments(path)
     guard try files.metadata(directory)?.isDirectory == true else { return [] }
     var found: [SegmentFile] = []
     for name in try files.names(in: directory) {
-      guard let number = CapturePath.segmentNumber(name) else { continue }
+      guard let number = CapturePath.segmentNumber(name), number >= first else { continue }
       let file = "\(directory)/\(name)"
       guard let metadata = try files.metadata(file) else { continue }
       found.append(SegmentFile(number: number, path: file, size: metadata.size))
@@ -91,24 +91,9 @@ extension Capture {
     try manifest.save(capture: path, files: files)
   }
 
-  /// Whether segments are there that an earlier boot left without an end. What had not reached
-  /// stable storage may be gone from them, anywhere, and an index may know more than they do.
+  /// See `SegmentEndings.mayHaveLostPower`.
   package var mayHaveLostPower: Bool {
-    get throws(StoreError) {
-      let boot = ClockPair.now().bootID
-      // Not only the last ones: one whose sync failed is left behind those that were sealed.
-      for file in try segmentFiles() {
-        do throws(StoreError) {
-          guard let segment = try openSegment(file.path), segment.header.number == file.number,
-            segment.header.captureID == manifest.captureID
-          else { continue }
-          if segment.header.clock.bootID != boot && !segment.isSealed { return true }
-        } catch .damagedSegment {
-          continue
-        }
-      }
-      return false
-    }
+    get throws(StoreError) { try segmentEndings().mayHaveLostPower }
   }
 
   /// Throws `newerFormat` or `unknownFeatures` when a segment is of a version we cannot read.

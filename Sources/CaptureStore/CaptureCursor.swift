@@ -212,7 +212,7 @@ public struct CaptureCursor {
     if let file = try capture.segmentFile(number), (try? capture.openSegment(file.path)) != nil {
       return [file]
     }
-    return try capture.segmentFiles().filter { $0.number >= number }
+    return try capture.segmentFiles(from: number)
   }
 
   /// Throws when a segment is not the one that its place says.

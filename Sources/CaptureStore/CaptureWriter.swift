@@ -110,8 +110,9 @@ public final class CaptureWriter {
   /// Goes on with a capture that is there, after recovering it, in a new segment.
   ///
   /// Endpoints that it does not have yet are added to its manifest; `endpointIDs` says which is
-  /// which. `known`: where its index stands, as for `Recovery.recover`. Throws `noSuchCapture`, `captureInUse`, `freeSpace`, `system`, and what says that it
-  /// cannot be understood; then the capture is as it was, or recovered.
+  /// which. `known`: where its index stands, as for `Recovery.recover`. Throws `noSuchCapture`,
+  /// `captureInUse`, `noNumbersLeft`, `freeSpace`, `system`, and what says that it cannot be
+  /// understood; then the capture is as it was, or recovered.
   public convenience init(
     appendingTo path: String, endpoints: [RecordedEndpoint],
     known: RecordPlace? = nil, segmentSize: Int = CaptureWriter.segmentSizeDefault,
@@ -137,6 +138,9 @@ public final class CaptureWriter {
     // Under the lock the manifest is the newest.
     manifest = try Manifest.load(capture: path, files: files)
     let recovery = try Recovery.recoverLocked(capture, known: known)
+    guard max(recovery.nextNumber, recovery.nextSequence) <= FormatLimits.countMaxToGoOn else {
+      throw .noNumbersLeft(path: path)
+    }
     self.recovery = recovery
     sequence = recovery.nextSequence
     firstSequence = recovery.nextSequence
@@ -251,6 +255,13 @@ public final class CaptureWriter {
 
   /// Gives the lock back: from here on nobody records the capture. After `finish`.
   public func unlock() { lock = nil }
+
+  /// Takes back the capture that it created and that nothing was recorded into; not after `finish`.
+  package func discard() {
+    try? finish()
+    Self.removeUnused(path, files)
+    unlock()
+  }
 
   private func roll(frames: Span<UnsafeRawBufferPointer>) throws(StoreError) {
     let first = SegmentLayout.headerSize

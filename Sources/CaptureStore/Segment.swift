@@ -21,26 +21,13 @@ import Synchronization
     defer { files.close(file) }
     let size = try files.size(file, path)
     if size == 0 { return nil }
-    guard size >= SegmentLayout.headerSize else {
-      throw .damagedSegment(path: path, reason: "\(size) bytes are less than its first page")
-    }
+    try SegmentHeader.checkRoom(size, path)
     mapping = try Mapping(file, path: path, size: size, writable: false, files: files)
     unsafe base = UnsafeRawPointer(mapping.buffer.baseAddress!)
 
     let page = unsafe UnsafeRawBufferPointer(start: base, count: SegmentLayout.headerSize)
-    do throws(SegmentHeader.Refusal) {
-      header = unsafe try SegmentHeader(page: page)
-    } catch .unused {
-      return nil
-    } catch .newerVersion(let version) {
-      throw .newerFormat(path: path, version: Int(version))
-    } catch .unknownFeatures(let bits) {
-      throw .unknownFeatures(path: path, bits: bits)
-    } catch .damaged {
-      throw .damagedSegment(path: path, reason: "the check of its first page does not match")
-    } catch {
-      throw .damagedSegment(path: path, reason: "it does not start like a segment")
-    }
+    guard let header = unsafe try SegmentHeader(page: page, of: path) else { return nil }
+    self.header = header
     // Grown for one large message, and started, since its size was read: its time comes.
     if try files.size(file, path) > size { return nil }
   }
@@ -136,15 +123,11 @@ import Synchronization
     return result
   }
 
-  /// The end of the file as it is now; fewer bytes where there are no more.
-  func lastBytes(_ count: Int) throws(StoreError) -> [UInt8] {
+  /// The footer at the end of the file as it is now; nil where none is.
+  func lastFooter() throws(StoreError) -> SegmentFooter? {
     let file = try files.open(path, O_RDONLY)
     defer { files.close(file) }
-    var bytes = [UInt8](repeating: 0, count: count)
-    let start = max(SegmentLayout.headerSize, try files.size(file, path) - count)
-    let found = try files.read(file, path, at: start, into: &bytes)
-    bytes.removeLast(count - found)
-    return bytes
+    return try files.footer(file, path, of: header)
   }
 
   private func search(

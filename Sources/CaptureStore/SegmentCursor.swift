@@ -157,15 +157,10 @@ extension Segment {
   /// Whether the file ends with a valid footer: nothing was torn off, nothing will be added.
   public var isSealed: Bool { footerNextSequence != nil }
 
-  /// Whether bytes were taken from the end of its file after its recorder had left it: one that is
-  /// not sealed is as large as it was reserved. For a segment that nobody is writing.
-  public var isCut: Bool { !isSealed && UInt64(size) < header.allocatedSize }
-
   /// The sequence that the footer at the end of the file tells to be next; nil where none is.
   ///
   /// Reads the file as it is now and not the mapping: its recorder may be about to cut it.
   var footerNextSequence: UInt64? {
-    guard let bytes = try? lastBytes(SegmentFooter.recordSize) else { return nil }
-    return SegmentFooter(record: bytes, of: header)?.nextSequence
+    (try? lastFooter())??.nextSequence
   }
 }

@@ -50,6 +50,8 @@ enum SegmentLayout {
 enum FormatLimits {
   /// Segment numbers and sequences.
   static let countMax: UInt64 = 1 << 60
+  /// Where a recording may go on: what is left then nobody can use up.
+  static let countMaxToGoOn: UInt64 = countMax / 2
   /// The year 2116.
   static let unixNanoseconds: ClosedRange<Int64> = 0...1 << 62
   /// 36 years of one boot; the sign is the clock's own affair.
@@ -127,5 +129,31 @@ extension SegmentHeader {
         monotonicNanoseconds: monotonicTime,
         bootID: load(UInt128.self, at: SegmentLayout.bootIDOffset)),
       allocatedSize: load(UInt64.self, at: SegmentLayout.allocatedSizeOffset))
+  }
+}
+
+extension SegmentHeader {
+  /// The same for a file; nil when the segment is reserved and not in use yet.
+  init?(page: UnsafeRawBufferPointer, of path: String) throws(StoreError) {
+    do throws(Refusal) {
+      self = unsafe try SegmentHeader(page: page)
+    } catch .unused {
+      return nil
+    } catch .newerVersion(let version) {
+      throw .newerFormat(path: path, version: Int(version))
+    } catch .unknownFeatures(let bits) {
+      throw .unknownFeatures(path: path, bits: bits)
+    } catch .damaged {
+      throw .damagedSegment(path: path, reason: "the check of its first page does not match")
+    } catch {
+      throw .damagedSegment(path: path, reason: "it does not start like a segment")
+    }
+  }
+
+  /// Throws where a file is too short for a first page.
+  static func checkRoom(_ size: Int, _ path: String) throws(StoreError) {
+    guard size >= SegmentLayout.headerSize else {
+      throw .damagedSegment(path: path, reason: "\(size) bytes are less than its first page")
+    }
   }
 }

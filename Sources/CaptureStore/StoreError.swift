@@ -24,6 +24,8 @@ public enum StoreError: Error, Hashable, Sendable {
   case lossToRecover(path: String, messages: UInt64)
   /// A capture has room for 65,536 endpoints.
   case tooManyEndpoints(path: String, count: Int)
+  /// The numbers of its segments or messages are so high that none may be left for others.
+  case noNumbersLeft(path: String)
   /// Another segment would leave less free space than is to be left. Bytes.
   case freeSpace(path: String, free: Int, needed: Int, least: Int)
   /// One message needs a record of more than 4 GiB.
@@ -71,6 +73,8 @@ extension StoreError: CustomStringConvertible {
         + "'zcap recover' first, which writes that down"
     case .tooManyEndpoints(let path, let count):
       "\(path): \(count) endpoints are more than a capture can have (65536); use another capture"
+    case .noNumbersLeft(let path):
+      "\(path): its segments or messages are numbered too high to go on; use another capture"
     case .freeSpace(let path, let free, let needed, let least):
       "\(path): \(free) bytes are free, \(needed) more would leave less than \(least); "
         + "make room, or allow less with --min-free"

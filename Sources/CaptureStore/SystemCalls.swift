@@ -80,15 +80,25 @@ package struct LinuxCalls: SystemCalls {
 
   package func names(_ path: String) -> [String]? {
     guard let directory = unsafe opendir(path) else { return nil }
-    defer { unsafe closedir(directory) }
+    let names = unsafe Self.names(in: directory)
+    let code = errno
+    unsafe closedir(directory)
+    errno = code
+    return names
+  }
+
+  /// The names that an open directory still has; nil and `errno` when reading fails on the way.
+  static func names(in directory: OpaquePointer) -> [String]? {
     var names: [String] = []
-    while let entry = unsafe readdir(directory) {
+    while true {
+      // Only `errno` tells a failure from the end.
+      errno = 0
+      guard let entry = unsafe readdir(directory) else { return errno == 0 ? names : nil }
       let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
         unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
       }
       names.append(name)
     }
-    return names
   }
 
   package func mmap(_ file: CInt, _ size: Int, _ protection: CInt) -> UnsafeMutableRawPointer? {

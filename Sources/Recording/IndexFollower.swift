@@ -6,6 +6,8 @@ import Threads
 /// How far the index has come; for any thread.
 final class IndexProgress: Sendable {
   let messages = Atomic<UInt64>(0)
+  /// Messages that never came, by what counters and events of this recording tell.
+  let lost = Atomic<Int64>(0)
 }
 
 /// The thread that indexes a capture while it is being recorded.
@@ -28,8 +30,14 @@ final class IndexFollower: Sendable {
       do {
         let indexer = try Indexer(
           continuing: capture, rule: rule, sequences: sequences, verifying: .header)
+        while indexer.nextSequence < firstSequence,
+          try indexer.advance(upTo: firstSequence) == .behind
+        {}
+        let lostBefore = indexer.messagesLostOnTheWay
         try Self.follow(indexer, until: isSealed) {
-          progress.messages.store($0 > firstSequence ? $0 - firstSequence : 0, ordering: .relaxed)
+          let messages = max(indexer.nextSequence, firstSequence) - firstSequence
+          progress.messages.store(messages, ordering: .relaxed)
+          progress.lost.store(indexer.messagesLostOnTheWay - lostBefore, ordering: .relaxed)
         }
       } catch {
         failure.withLock { $0 = "\(error)" }
@@ -45,12 +53,12 @@ final class IndexFollower: Sendable {
   }
 
   private static func follow(
-    _ indexer: Indexer, until isSealed: StopToken, progress: (UInt64) -> Void
+    _ indexer: Indexer, until isSealed: StopToken, progress: () -> Void
   ) throws {
     while true {
       let isLast = isSealed.isRequested
-      while try indexer.advance() == .behind { progress(indexer.nextSequence) }
-      progress(indexer.nextSequence)
+      while try indexer.advance() == .behind { progress() }
+      progress()
       if isLast { break }
       let now = CaptureClock.monotonicNanoseconds()
       _ = isSealed.wait(untilMonotonicNanoseconds: now + intervalNanoseconds)

@@ -169,7 +169,7 @@ import ZeroMQ
       }
       counters.add(taken, endpoint: endpoint)
       count += taken
-      if queues[endpoint].isFull(taking: taken, isEmpty: taken < Self.burst) {
+      if queues[endpoint].isFull(taking: taken, isEmpty: taken < Self.burst, at: last) {
         let hwm = Int64(plan.receiveHighWaterMark)
         tell("queue_full", ["hwm": .number(hwm)], endpoint: endpoint)
       }
@@ -302,26 +302,37 @@ struct WatchedSocket {
   var monitor: Monitor?
 }
 
-/// Whether a socket's queue may have been full: since it was last empty as many messages were taken
-/// from it as it holds. Nobody tells how many are in it.
+/// Whether a socket's queue may have been full for so long that its publisher had to drop.
+///
+/// Nobody tells how many messages are in it. It can only have been full when as many were taken
+/// since it was last empty as it holds; a burst is as long as that, too. So it is told when the
+/// queue is not empty for a second more: short of that, as with a stall, the queues of libzmq and
+/// of the kernel on both sides are what takes up the rest.
 struct QueueWatch {
+  static let fullMin: Int64 = 1_000_000_000
+
   let highWaterMark: Int
   private var taken = 0
+  /// Since when as many messages were taken as it holds.
+  private var mayBeFullSince: Int64?
   private var isTold = false
 
   init(highWaterMark: Int) { self.highWaterMark = highWaterMark }
 
   /// Takes one turn. True once, until the queue was empty.
-  mutating func isFull(taking count: Int, isEmpty: Bool) -> Bool {
-    if isEmpty {
-      taken = 0
-      isTold = false
+  mutating func isFull(taking count: Int, isEmpty: Bool, at now: Int64) -> Bool {
+    guard highWaterMark > 0, !isEmpty else {
+      self = QueueWatch(highWaterMark: highWaterMark)
       return false
     }
-    taken += count
-    guard taken >= highWaterMark, highWaterMark > 0, !isTold else { return false }
-    isTold = true
-    return true
+    guard let since = mayBeFullSince else {
+      taken += count
+      if taken >= highWaterMark { mayBeFullSince = now }
+      return false
+    }
+    guard !isTold else { return false }
+    isTold = now - since >= Self.fullMin
+    return isTold
   }
 }
 

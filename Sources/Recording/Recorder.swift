@@ -29,22 +29,37 @@ public final class Recorder: Sendable {
   ///
   /// Throws `ZeroMQError` for an endpoint that cannot be used, `StoreError` for a capture that
   /// cannot be created; then nothing is left behind.
-  public init(_ plan: RecordingPlan, stop: StopToken) throws {
+  public convenience init(_ plan: RecordingPlan, stop: StopToken) throws {
     // Libzmq's own limit is 1,023; each endpoint takes a socket and two for its monitor.
     let context = try Context(
       ioThreads: plan.ioThreads, maxSockets: max(1023, plan.endpoints.count * 3 + 16))
+    try self.init(plan, stop: stop, context: context, files: .system)
+  }
+
+  init(
+    _ plan: RecordingPlan, stop: StopToken, context: Context, files: FileSystem
+  ) throws {
     let sockets = try plan.endpoints.map { try Self.openSocket($0, plan, context) }
     var endpoints = plan.endpoints
     for index in endpoints.indices where endpoints[index].isBound {
       endpoints[index].address = try sockets[index].socket.lastEndpoint
     }
     self.endpoints = endpoints
-    let writer = try Self.openWriter(plan, endpoints)
-    let capture = try Capture(path: plan.capture)
+    let isNew = !plan.isAppending || !Capture.exists(at: plan.capture)
+    let writer =
+      isNew
+      ? try Self.create(plan, endpoints, files) : try Self.goOn(plan, endpoints, files)
+    let capture: Capture
     let indexed = IndexProgress()
     let intake = Intake(
       plan, endpoints: endpoints, sockets: sockets, writer: writer, indexed: indexed, stop: stop)
-    try intake.subscribe()
+    do {
+      capture = try Self.openCapture(plan, files)
+      try intake.subscribe()
+    } catch {
+      if isNew { writer.discard() } else { try? writer.finish() }
+      throw error
+    }
     let ended = Guarded<Result<Void, ZeroMQError>?>(nil)
     self.ended = ended
     self.intake = intake
@@ -68,7 +83,7 @@ public final class Recorder: Sendable {
   /// How the recording stands.
   public var status: RecordingStatus {
     intake.counters.status(
-      indexed: indexed.messages.load(ordering: .relaxed),
+      indexed: indexed,
       possibleLosses: intake.ledger.possibleLosses.load(ordering: .relaxed))
   }
 
@@ -88,43 +103,55 @@ public final class Recorder: Sendable {
   public func finish() throws -> RecordingSummary {
     thread.join()
     let result = ended.withLock { $0 }
-    var failure = intake.failure
     let writer = writer.writer
+    var sealFailure: StoreError?
     do throws(StoreError) {
       try writer.finish()
     } catch {
-      failure = failure ?? error
+      sealFailure = error
     }
     let indexFailure = follower.finish()
     writer.unlock()
     try result?.get()
     return RecordingSummary(
-      status: status, reason: failure == nil ? intake.reason : .failure,
-      segments: writer.segmentCount, failure: failure?.description,
+      status: status, reason: intake.reason, segments: writer.segmentCount,
+      failure: intake.failure?.description, sealFailure: sealFailure?.description,
       indexFailure: indexFailure, isCutShort: intake.isCutShort,
       possibleLosses: intake.ledger.possibleLossesByKind)
   }
 
-  private static func openWriter(
-    _ plan: RecordingPlan, _ endpoints: [RecordedEndpoint]
+  private static func create(
+    _ plan: RecordingPlan, _ endpoints: [RecordedEndpoint], _ files: FileSystem
   ) throws(StoreError) -> CaptureWriter {
-    if plan.isAppending, Capture.exists(at: plan.capture) {
-      let writer = try CaptureWriter(
-        appendingTo: plan.capture, endpoints: endpoints,
-        known: Indexer.knownPlace(of: Capture(path: plan.capture)), segmentSize: plan.segmentSize,
-        sync: plan.sync, freeSpaceMin: plan.freeSpaceMin)
-      let known = writer.manifest.sequences ?? []
-      let added = plan.sequences.map(\.description).filter { !known.contains($0) }
-      if !added.isEmpty { try Capture(path: plan.capture).replace(sequences: known + added) }
-      return writer
-    }
     let manifest = Manifest(
       host: ProcessInfo.processInfo.hostName, created: now(), recorder: plan.recorder,
       endpoints: endpoints, topicRule: plan.topicRule.description,
       sequences: plan.sequences.map(\.description), labels: plan.labels)
     return try CaptureWriter(
       creating: plan.capture, manifest: manifest, segmentSize: plan.segmentSize,
-      sync: plan.sync, freeSpaceMin: plan.freeSpaceMin)
+      sync: plan.sync, freeSpaceMin: plan.freeSpaceMin, schedule: .threads, files: files)
+  }
+
+  private static func goOn(
+    _ plan: RecordingPlan, _ endpoints: [RecordedEndpoint], _ files: FileSystem
+  ) throws(StoreError) -> CaptureWriter {
+    let capture = try Capture(path: plan.capture, files: files)
+    return try CaptureWriter(
+      appendingTo: capture, endpoints: endpoints, known: Indexer.knownPlace(of: capture),
+      segmentSize: plan.segmentSize, sync: plan.sync, freeSpaceMin: plan.freeSpaceMin,
+      schedule: .threads)
+  }
+
+  /// What the writer made or goes on with, with all rules of the plan in its manifest.
+  private static func openCapture(
+    _ plan: RecordingPlan, _ files: FileSystem
+  ) throws(StoreError) -> Capture {
+    let capture = try Capture(path: plan.capture, files: files)
+    let known = capture.manifest.sequences ?? []
+    let added = plan.sequences.map(\.description).filter { !known.contains($0) }
+    if added.isEmpty { return capture }
+    try capture.replace(sequences: known + added)
+    return try Capture(path: plan.capture, files: files)
   }
 
   private static func openSocket(

@@ -32,15 +32,19 @@ final class RecordingCounters: Sendable {
   /// Recording is over: sealing and indexing do not count as its time.
   func end() { ended.store(CaptureClock.monotonicNanoseconds(), ordering: .relaxed) }
 
-  func status(indexed: UInt64, possibleLosses: UInt64) -> RecordingStatus {
+  func status(indexed: IndexProgress, possibleLosses: UInt64) -> RecordingStatus {
+    let refused = refused.load(ordering: .relaxed)
+    // Those that were refused are told by themselves.
+    let lost = indexed.lost.load(ordering: .relaxed) - Int64(clamping: refused)
     let ended = ended.load(ordering: .relaxed)
     let now = ended > 0 ? ended : CaptureClock.monotonicNanoseconds()
     return RecordingStatus(
       elapsedNanoseconds: now - started,
       messages: messages.load(ordering: .relaxed),
       bytes: bytes.load(ordering: .relaxed),
-      messagesRefused: refused.load(ordering: .relaxed),
+      messagesRefused: refused,
       messagesByEndpoint: byEndpoint.map { $0.value.load(ordering: .relaxed) },
-      messagesIndexed: indexed, possibleLosses: possibleLosses)
+      messagesIndexed: indexed.messages.load(ordering: .relaxed),
+      messagesLost: UInt64(max(0, lost)), possibleLosses: possibleLosses)
   }
 }

@@ -53,6 +53,8 @@ public struct RecordingStatus: Sendable {
   public var messagesByEndpoint: [UInt64]
   /// Messages in the index so far.
   public var messagesIndexed: UInt64
+  /// Messages that never came, by what counters tell of those that were indexed so far.
+  public var messagesLost: UInt64
   /// Events that may hide a loss: see `zcap ls --events`.
   public var possibleLosses: UInt64
 }
@@ -69,10 +71,13 @@ public struct RecordingSummary: Sendable {
   }
 
   public var status: RecordingStatus
+  /// As in the capture's event `ended`.
   public var reason: Reason
   public var segments: Int
   /// What kept the store from going on. What was recorded before is there.
   public var failure: String?
+  /// What kept the capture from being sealed, all of it on stable storage. It reads as it is.
+  public var sealFailure: String?
   /// What kept the index from being complete: `zcap reindex` makes it again.
   public var indexFailure: String?
   /// Messages were still arriving when the drain at the end was given up.
@@ -80,9 +85,11 @@ public struct RecordingSummary: Sendable {
   /// Events that may hide a loss, by their kinds.
   public var possibleLosses: [String: Int]
 
-  /// Whether everything that was received is in the capture, on stable storage.
+  /// Whether everything that was received is in the capture, on stable storage, and no counter
+  /// tells of more.
   public var isComplete: Bool {
-    failure == nil && status.messagesRefused == 0 && !isCutShort
+    failure == nil && sealFailure == nil && !isCutShort
+      && status.messagesRefused == 0 && status.messagesLost == 0
       && possibleLosses["sync_failed"] == nil
   }
 }

@@ -60,6 +60,35 @@ import Testing
     #expect(take([50_000, 49_990]).findings[1] == .repeated)
   }
 
+  /// What Format.md says of them: a wrap, a restart and a long loss look alike.
+  @Test func numbersThatWrapSoonTellLess() {
+    func second(_ last: UInt64, _ value: UInt64, _ mask: UInt64) -> Counter.Finding {
+      take([last, value], mask: mask).findings[1]
+    }
+    let (u8, u16) = (0xFF as UInt64, 0xFFFF as UInt64)
+    // A restart at 0.
+    #expect(second(127, 0, u8) == .restart(last: 127))
+    #expect(second(128, 0, u8) == .gap(first: 129, count: 127))
+    #expect(second(64_534, 0, u16) == .restart(last: 64_534))
+    #expect(second(64_535, 0, u16) == .gap(first: 64_536, count: 1_000))
+    for mask in [u8, u16] { #expect(second(mask, 0, mask) == .next) }
+    // One at another number.
+    #expect(second(60, 20, u8) == .repeated && second(200, 20, u8) == .gap(first: 201, count: 75))
+    #expect(second(5_000, 3_999, u16) == .restart(last: 5_000))
+    #expect(second(5_000, 4_000, u16) == .repeated)
+    #expect(second(50_000, 10, u16) == .gap(first: 50_001, count: 15_545))
+    // A loss of so many numbers behind 10.
+    func loss(_ count: UInt64, _ mask: UInt64) -> Counter.Finding {
+      second(10, (11 + count) & mask, mask)
+    }
+    #expect(loss(127, u8) == .gap(first: 11, count: 127))
+    #expect(loss(128, u8) == .repeated && loss(255, u8) == .repeated && loss(256, u8) == .next)
+    #expect(loss(32_767, u16) == .gap(first: 11, count: 32_767))
+    #expect(loss(32_768, u16) == .restart(last: 10) && loss(64_534, u16) == .restart(last: 10))
+    #expect(loss(64_535, u16) == .repeated && loss(65_535, u16) == .repeated)
+    #expect(loss(65_536, u16) == .next)
+  }
+
   @Test func onlySoManyGapsAreRemembered() {
     let values = (0..<200).map { UInt64($0) * 2 }
     var (counter, _) = take(values)

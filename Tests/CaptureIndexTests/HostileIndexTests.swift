@@ -33,7 +33,7 @@ private func change(_ index: String, _ sql: String) throws {
     guard let reader = try? IndexReader(capture) else { return }
     _ = try? reader.topicRows()
     _ = try? reader.overview()
-    _ = try? reader.state()
+    _ = reader.state
     _ = try? reader.completeness()
     _ = try? reader.possibleLosses()
     _ = try? IndexContent(reader)

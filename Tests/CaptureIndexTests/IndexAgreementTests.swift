@@ -121,7 +121,7 @@ import Testing
     let rebuilt = try Indexer.rebuild(Capture(path: path), rule: .auto)
     #expect(rebuilt.nextSequence == UInt64(messages.count))
     #expect(try content(path) == liveContent, "rebuilt")
-    #expect(try IndexReader(Capture(path: path)).state() == .sealed)
+    #expect(try IndexReader(Capture(path: path)).state == .sealed)
   }
 
   /// A recorder that is killed leaves an index that is behind: the rest is indexed in memory.
@@ -146,7 +146,7 @@ import Testing
       }
       let copy = directory.file("copy\(round)")
       try copyTree(path, to: copy)
-      #expect(try IndexReader(Capture(path: copy)).state() == .unclean)
+      #expect(try IndexReader(Capture(path: copy)).state == .unclean)
       let resumed = try content(copy)
       expectCountsOf(messages, resumed)
       expectEvents(events, resumed)

@@ -151,7 +151,7 @@ import Threads
         if !hasIndex { try? FileManager.default.removeItem(atPath: index) }
         let reader = try IndexReader(capture)
         #expect(try IndexContent.messages(reader).count > 0)
-        #expect(try reader.state() == .unclean)
+        #expect(reader.state == .unclean)
         try intact.write(to: URL(filePath: victim.path))
       }
     }
@@ -170,11 +170,11 @@ import Threads
     #expect(try files(copy)["index.sqlite-wal"]?.isEmpty == false)
     let reader = try IndexReader(Capture(path: copy))
     #expect(try IndexContent(reader).rows.map(\.messages) == content.rows.map(\.messages))
-    #expect(try reader.state() == .unclean)
+    #expect(reader.state == .unclean)
     // While it is being written the same is read in place.
     let beside = try IndexReader(live)
     #expect(beside.isBeingRecorded)
-    #expect(try beside.state() == .recording)
+    #expect(beside.state == .recording)
     #expect(try beside.overview().messages == 300)
     try writer.finish()
   }

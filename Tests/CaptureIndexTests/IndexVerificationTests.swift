@@ -90,6 +90,28 @@ import Testing
     #expect(try IndexVerification.verify(capture) == .behind)
   }
 
+  /// A gap that is longer than any stride: the walk must not pass the place behind it.
+  @Test(arguments: -2...2)
+  func anIndexThatStoppedAtALongGapIsBehindAndNotWrong(steps: Int) throws {
+    for number: UInt64 in 1...2 {
+      try FileManager.default.removeItem(atPath: CapturePath.segment(capture.path, number))
+    }
+    var walk = IndexWalk(capture, rule: .auto, verifying: .header)
+    var stepsToGap = 0
+    while walk.ledger.totals.missing == 0 {
+      stepsToGap += 1
+      _ = try walk.advance(steps: 1)
+    }
+    #expect(walk.ledger.totals.missing > 1_000)
+
+    let index = try IndexDatabase.create(CapturePath.index(capture.path))
+    var stopped = IndexWalk(capture, rule: .auto, verifying: .header)
+    _ = try stopped.advance(steps: stepsToGap + steps)
+    try index.store(&stopped)
+    try index.close()
+    #expect(try IndexVerification.verify(capture) == .behind)
+  }
+
   @Test func theIndexOfACaptureThatIsBeingRecordedIsRightAsFarAsItGoes() throws {
     let writer = try CaptureWriter(
       creating: directory.file("live"), manifest: .test(), segmentSize: 65_536)

@@ -98,7 +98,7 @@ import Testing
     var found = try overview()
     #expect(found.damagedBytes == 0 && found.tornBytes == Int64(tear.length) && found.lost == 1)
     #expect(try events() == ["torn", "missing", "recovered"])
-    #expect(try IndexReader(capture).state() == .sealed)
+    #expect(try IndexReader(capture).state == .sealed)
     // What goes bad from here on had been safe.
     let later = try record(12)
     try spoil(later.end - 1)

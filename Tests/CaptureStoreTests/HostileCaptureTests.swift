@@ -60,6 +60,33 @@ import Testing
     }
   }
 
+  @Test(arguments: [1 << 59, 1 << 60] as [UInt64], [false, true])
+  func aCaptureNearTheLimitsIsReadAndNotGoneOnWith(limit: UInt64, isOfSegments: Bool) throws {
+    let directory = try TemporaryDirectory()
+    let capture = try Self.emptyCapture(directory)
+    let number = isOfSegments ? limit : 0
+    let name = isOfSegments ? "\(limit)" : "000000000000"
+    try Self.put(name, in: capture, number: number, first: isOfSegments ? 0 : limit)
+    let before = try fileTree(capture.path)
+    #expect(throws: StoreError.noNumbersLeft(path: capture.path)) {
+      _ = try CaptureWriter(appendingTo: capture.path, endpoints: capture.manifest.endpoints)
+    }
+    #expect(try fileTree(capture.path) == before)
+    #expect(CaptureWalk(capture).order.count == 2)
+  }
+
+  @Test func aCaptureFarFromTheLimitsIsGoneOnWith() throws {
+    let directory = try TemporaryDirectory()
+    let capture = try Self.emptyCapture(directory)
+    let first = (1 as UInt64) << 58
+    try Self.put("\(first)", in: capture, number: first, first: first)
+    let writer = try CaptureWriter(
+      appendingTo: capture.path, endpoints: capture.manifest.endpoints)
+    try writer.append(TestMessage("next"))
+    try writer.finish()
+    #expect(CaptureWalk(capture).order == [first, first + 1, first + 2])
+  }
+
   @Test(.timeLimit(.minutes(1)))
   func aSegmentWithoutMessagesUnderAnotherNameIsNotReadForEver() async {
     await #expect(processExitsWith: .success) {

@@ -63,20 +63,42 @@ import Testing
 }
 
 @Suite struct QueueWatchTests {
-  @Test func aQueueThatNeverEmptiesIsToldOnce() {
+  private static let second: Int64 = 1_000_000_000
+  private static let turn: Int64 = 10_000_000
+
+  /// The turns, of 10 ms and 256 messages each, at which it is told.
+  private func told(
+    _ watch: inout QueueWatch, _ turns: Range<Int>, isEmpty: (Int) -> Bool = { _ in false }
+  ) -> [Int] {
+    turns.filter {
+      watch.isFull(taking: 256, isEmpty: isEmpty($0), at: 7 * Self.second + Int64($0) * Self.turn)
+    }
+  }
+
+  @Test func aQueueThatIsNeverEmptyIsToldOnceAfterASecond() {
     var watch = QueueWatch(highWaterMark: 1000)
-    var told: [Int] = []
-    for turn in 0..<10 where watch.isFull(taking: 256, isEmpty: false) { told.append(turn) }
-    #expect(told == [3])
-    let isFullWhenEmpty = watch.isFull(taking: 0, isEmpty: true)
-    #expect(!isFullWhenEmpty)
-    for turn in 10..<20 where watch.isFull(taking: 256, isEmpty: false) { told.append(turn) }
-    #expect(told == [3, 13])
+    #expect(told(&watch, 0..<500) == [103], "full at the third turn at the earliest")
+    #expect(told(&watch, 500..<501) { _ in true } == [])
+    #expect(told(&watch, 501..<900) == [604])
+  }
+
+  @Test func aBurstIsNoSuspicionHoweverManyMessagesItHas() {
+    var watch = QueueWatch(highWaterMark: 1000)
+    #expect(told(&watch, 0..<10_000) { $0 % 100 == 99 } == [])
+    // The same messages in less time.
+    let isTold = (0..<10_000).contains { turn in
+      watch.isFull(taking: 256, isEmpty: false, at: Int64(turn) * 90_000)
+    }
+    #expect(!isTold)
+  }
+
+  @Test func aQueueThatHasNotTakenWhatItHoldsIsNotFull() {
+    var watch = QueueWatch(highWaterMark: 1_000_000)
+    #expect(told(&watch, 0..<3_000) == [])
   }
 
   @Test func aQueueWithoutALimitIsNeverFull() {
     var watch = QueueWatch(highWaterMark: 0)
-    let told = (0..<1000).count { _ in watch.isFull(taking: 256, isEmpty: false) }
-    #expect(told == 0)
+    #expect(told(&watch, 0..<1000) == [])
   }
 }

@@ -82,7 +82,7 @@ import ZeroMQ
     let times = walk.inOrder.map(\.time)
     #expect(times == times.sorted() && times.allSatisfy { $0 > 0 })
     let reader = try IndexReader(Capture(path: path))
-    #expect(try reader.state() == .sealed)
+    #expect(reader.state == .sealed)
     #expect(try reader.overview().messages == 2_000)
   }
 
@@ -193,6 +193,23 @@ import ZeroMQ
     #expect(!FileManager.default.fileExists(atPath: path))
   }
 
+  /// A manifest that is written and too large to be read: it fails behind the first segment.
+  @Test func aStartThatFailsLateLeavesNothingBehind() throws {
+    var plan = plan([endpoint(directory.endpoint("p"))])
+    plan.labels = ["large": String(repeating: "x", count: 17 << 20)]
+    #expect(throws: StoreError.self) { _ = try Recorder(plan, stop: stop) }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
+  }
+
+  @Test func aStartThatFailsLeavesWhatItWouldHaveGoneOnWith() throws {
+    _ = try Capture.recorded(path, [TestMessage("kept")])
+    let before = try fileTree(path)
+    var plan = plan([endpoint("ipc:///no/such/directory/x", isBound: true)])
+    plan.isAppending = true
+    #expect(throws: ZeroMQError.self) { _ = try Recorder(plan, stop: stop) }
+    #expect(try fileTree(path) == before)
+  }
+
   @Test func whatIsThereIsNotRecordedOver() throws {
     _ = try Capture.recorded(path, [TestMessage("kept")])
     #expect(throws: StoreError.captureExists(path: path)) {
@@ -211,6 +228,7 @@ import ZeroMQ
     try FileManager.default.removeItem(atPath: path)
     stop.request()
     let summary = try recorder.finish()
-    #expect(summary.failure != nil, "it is not there any more, and that is told")
+    #expect(summary.sealFailure != nil, "it is not there any more, and that is told")
+    #expect(summary.reason == .stopped && summary.failure == nil && !summary.isComplete)
   }
 }

@@ -60,7 +60,7 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
   private var callsMade = 0
   private var fault: Fault?
   private var faultsMade: [Call] = []
-  private var interruption: (call: Int, action: () -> Void)?
+  private var interruption: (call: Int, kind: Call?, action: () -> Void)?
 
   /// Whether reserving space does so; else only the size is set: what must never be.
   let keepsReservations: Bool
@@ -83,10 +83,15 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
 
   package func fail(_ fault: Fault?) { lock.withLock { self.fault = fault } }
 
-  /// Does something in front of the n-th call from now on, from 1: a power loss, mostly.
-  package func interrupt(atCall call: Int, _ action: @escaping () -> Void) {
-    lock.withLock { interruption = (callsMade + call, action) }
+  /// Does something in front of the n-th call from now on, from 1, of any kind or of one: a power
+  /// loss, mostly. No other call is made meanwhile.
+  package func interrupt(
+    atCall call: Int, of kind: Call? = nil, _ action: @escaping () -> Void
+  ) {
+    lock.withLock { interruption = (count(of: kind) + call, kind, action) }
   }
+
+  private func count(of kind: Call?) -> Int { kind.map { counts[$0, default: 0] } ?? callsMade }
 
   /// Nothing is done any more in front of a call: to be told when a test is done with the disk,
   /// which what was to be done may hold.
@@ -108,7 +113,9 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
     defer { lock.unlock() }
     callsMade += 1
     counts[kind, default: 0] += 1
-    if let interruption, interruption.call == callsMade {
+    if let interruption, interruption.kind.map({ $0 == kind }) ?? true,
+      interruption.call == count(of: interruption.kind)
+    {
       self.interruption = nil
       interruption.action()
     }
@@ -127,9 +134,8 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
 
   private func isDue(_ fault: Fault, _ kind: Call) -> Bool {
     if let wanted = fault.kind, wanted != kind { return false }
-    let number = fault.kind.map { counts[$0, default: 0] } ?? callsMade
     if fault.persists, let first = faultsMade.first { return kind == first }
-    return number == fault.call
+    return count(of: fault.kind) == fault.call
   }
 
   // MARK: - What the kernel does by itself

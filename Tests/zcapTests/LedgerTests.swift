@@ -34,7 +34,8 @@ extension ZcapTests {
       try waitFor("the return to be told") { recorder.standardError.contains("is back after") }
       recorder.send(signal: SIGINT)
       let run = try recorder.wait()
-      #expect(run.exitCode == 0, "what was received is in the capture: \(run)")
+      #expect(run.exitCode == 3 && run.standardError.contains("13 messages never came"), "\(run)")
+      #expect(try run.summary["lost"] == 13 && run.summary["complete"] == false)
       #expect(try run.summary["possible_loss_events"] == .texts(["disconnected"]))
       withExtendedLifetime(second) {}
 
@@ -101,7 +102,7 @@ extension ZcapTests {
       try rig.waitForMessages(counted: received + 1, in: "held")
       recorder.send(signal: SIGINT)
       let run = try recorder.wait()
-      #expect(run.exitCode == 0, "\(run)")
+      #expect(run.exitCode == 3, "\(run)")
       let lost = sent - received - 1
       #expect(lost > 0, "the publisher dropped something")
       print("\(sent) published, \(received + 1) recorded, \(lost) lost")

@@ -59,6 +59,27 @@ extension ZcapTests {
       #expect(try rig.list("silent").isEmpty)
     }
 
+    /// The end of a capture that somebody deleted: it is told, and not that it is sealed.
+    @Test func whatCannotBeSealedIsToldForWhatItIs() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start(["record", publisher.endpoint, "-o", "deleted", "--json"])
+      try publisher.waitForSubscriptions()
+      try publisher.publish("topic", "payload")
+      try rig.waitForMessages(1, in: "deleted")
+      try FileManager.default.removeItem(atPath: rig.capture("deleted"))
+      recorder.send(signal: SIGINT)
+      let run = try recorder.wait()
+      #expect(run.exitCode == 3, "\(run)")
+      let summary = try run.summary
+      #expect(summary["reason"] == "stopped" && summary["complete"] == false)
+      #expect(summary["failure"] == .null)
+      #expect(summary.text("seal_failure")?.contains("No such file") == true)
+      #expect(run.standardError.contains("not all of it is known to be on stable storage: "))
+      #expect(!run.standardError.contains("ended early"))
+      #expect(!run.standardError.contains("is sealed"))
+    }
+
     @Test func countEndsTheRecordingExactly() throws {
       let rig = try Rig()
       let publisher = try Publisher()

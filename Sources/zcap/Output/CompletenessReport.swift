@@ -58,7 +58,7 @@ struct CompletenessReport {
     let known = try index.completeness()
     var texts = losses(known)
     if known.tornBytes > 0 { texts.append("\(Units.bytes(known.tornBytes)) are torn") }
-    switch try index.state() {
+    switch index.state {
     case .sealed: break
     case .recording: texts.append("it is being recorded")
     case .unclean: texts.append("it was not sealed")

@@ -64,6 +64,7 @@ struct RecordingReport: ~Copyable {
     text += "  \(Units.count(status.messages)) messages"
     text += "  \(Units.bytes(status.bytes))"
     if let free { text += "  \(Units.bytes(free)) free" }
+    if status.messagesLost > 0 { text += "  \(Units.count(status.messagesLost)) lost" }
     if status.possibleLosses > 0 {
       text += "  \(Units.count(status.possibleLosses)) possible losses"
     }
@@ -86,6 +87,7 @@ struct RecordingReport: ~Copyable {
     line.add("bytes", status.bytes)
     line.add("refused", status.messagesRefused)
     line.add("indexed", status.messagesIndexed)
+    line.add("lost", status.messagesLost)
     line.add("possible_losses", status.possibleLosses)
   }
 
@@ -101,6 +103,7 @@ struct RecordingReport: ~Copyable {
       line.add("complete", summary.isComplete)
       line.add("possible_loss_events", summary.possibleLosses.keys.sorted())
       line.add("failure", summary.failure)
+      line.add("seal_failure", summary.sealFailure)
       line.add("index_failure", summary.indexFailure)
       output.writeLine(line.text)
       output.flush()
@@ -112,11 +115,22 @@ struct RecordingReport: ~Copyable {
       Console.say("no message came from \(endpoint)")
     }
     if let failure = summary.failure {
-      Console.complain("recording ended early: \(failure); what was recorded is sealed")
+      let rest = summary.sealFailure == nil ? "; what was recorded is sealed" : ""
+      Console.complain("recording ended early: \(failure)\(rest)")
+    }
+    if let failure = summary.sealFailure {
+      Console.complain(
+        "not all of it is known to be on stable storage: \(failure); "
+          + "'zcap recover \(capture)' seals what is there")
     }
     if status.messagesRefused > 0 {
       Console.complain(
         "\(Units.count(status.messagesRefused)) messages were larger than a record can be (4 GiB)")
+    }
+    if status.messagesLost > 0 {
+      Console.complain(
+        "\(Units.count(status.messagesLost)) messages never came, their counters tell; "
+          + "'zcap ls \(capture) --events' lists them")
     }
     let possible = summary.possibleLosses.sorted { $0.key < $1.key }
     if !possible.isEmpty {

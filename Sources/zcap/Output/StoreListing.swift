@@ -29,7 +29,7 @@ struct StoreListing {
       do {
         let index = try IndexReader(Capture(path: path))
         entries.append(
-          Entry(capture: index.capture, overview: try index.overview(), state: try index.state()))
+          Entry(capture: index.capture, overview: try index.overview(), state: index.state))
         if requiresComplete, let doubts = try CompletenessReport.doubts(index) {
           Console.complain(doubts)
           isComplete = false

@@ -21,7 +21,7 @@ struct TopicListing {
 
   /// What a row cannot say, for people.
   private func sayState(_ rows: [IndexReader.TopicRow]) throws {
-    switch try index.state() {
+    switch index.state {
     case .recording: Console.say("\(index.capture.path) is being recorded")
     case .unclean:
       Console.say(
