@@ -26,9 +26,9 @@ struct IndexDatabase {
 
   /// Opens what is there to go on with it; nil when it is no index that can be gone on with.
   static func reopen(_ path: String, of capture: Capture) -> IndexDatabase? {
-    guard let known = open(path, of: capture), (try? known.isBacked(by: capture)) == true else {
-      return nil
-    }
+    guard let known = open(path, of: capture), let endings = try? capture.segmentEndings(),
+      (try? known.isBacked(by: capture, endings)) == true
+    else { return nil }
     try? known.queue.close()
     return (try? DatabaseQueue(path: path, configuration: live)).map(IndexDatabase.init)
   }
@@ -188,7 +188,7 @@ struct IndexDatabase {
 
   /// Whether what was indexed is there: each segment, as long as it has to be, and the last block
   /// as it was. After a power loss the index may be ahead of them; and files get lost.
-  func isBacked(by capture: Capture) throws -> Bool {
+  func isBacked(by capture: Capture, _ endings: SegmentEndings) throws -> Bool {
     let (ends, last) = try queue.read { database in
       (
         try Row.fetchAll(
@@ -199,8 +199,8 @@ struct IndexDatabase {
     }
     guard let last else { return true }
     for row in ends {
-      let file = try capture.segmentFile(UInt64(try row.count("segment")))
-      guard let file, file.size >= (try row.count("end_offset")) else { return false }
+      let size = endings.sizes[UInt64(try row.count("segment"))]
+      guard let size, size >= (try row.count("end_offset")) else { return false }
     }
     let path = CapturePath.segment(capture.path, UInt64(try last.count("segment")))
     guard let segment = try capture.openSegment(path),

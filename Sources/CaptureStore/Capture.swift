@@ -53,7 +53,7 @@ public struct Capture: Sendable {
   }
 
   /// One segment; nil where there is none of that number.
-  package func segmentFile(_ number: UInt64) throws(StoreError) -> SegmentFile? {
+  func segmentFile(_ number: UInt64) throws(StoreError) -> SegmentFile? {
     let path = CapturePath.segment(self.path, number)
     return try files.metadata(path).map {
       SegmentFile(number: number, path: path, size: $0.size)

@@ -12,6 +12,8 @@ public struct SegmentEndings: Sendable {
   /// Those that lost bytes at the end of their files after their recorder had left them: one that
   /// is not sealed is as large as it was reserved.
   public private(set) var cut = 0
+  /// Bytes of the files, by number, of those that can be read and are what their names say.
+  package private(set) var sizes: [UInt64: Int] = [:]
   /// An earlier boot left one without an end.
   private var isLeftByEarlierBoot = false
   /// What kept one from being read, other than that it is damaged.
@@ -57,15 +59,16 @@ public struct SegmentEndings: Sendable {
     let read = unsafe page.withUnsafeBytes { bytes in
       Result { () throws(StoreError) in unsafe try SegmentHeader(page: bytes, of: segment.path) }
     }
-    guard let header = try read.get() else { return }
+    guard let header = try read.get(), header.number == segment.number,
+      header.captureID == capture.manifest.captureID
+    else { return }
+    sizes[segment.number] = size
     if try files.footer(file, segment.path, of: header) != nil {
       sealed += 1
       return
     }
     if UInt64(size) < header.allocatedSize { cut += 1 }
-    let isItsOwn =
-      header.number == segment.number && header.captureID == capture.manifest.captureID
-    if isItsOwn && header.clock.bootID != boot { isLeftByEarlierBoot = true }
+    if header.clock.bootID != boot { isLeftByEarlierBoot = true }
   }
 }
 

@@ -294,13 +294,24 @@ import Testing
     #expect(overview.lost == lost && overview.messages == 51 - lost)
   }
 
-  @Test(arguments: [0, 1, 2])
-  func aSegmentThatIsGoneIsMissedByWhoTrustsTheIndex(number: UInt64) throws {
+  @Test(arguments: [0, 1, 2], ["gone", "cut", "beheaded", "zeroed"])
+  func aSegmentThatIsGoneIsMissedByWhoTrustsTheIndex(number: UInt64, damage: String) throws {
     let messages = (0..<50).map { TestMessage("t", String(repeating: "x", count: 3_000 + $0)) }
     let capture = try Capture.recorded(path, messages, segmentSize: 64 << 10)
     _ = try Indexer.rebuild(capture)
     #expect(try IndexReader(capture).isOnDisk)
-    try FileManager.default.removeItem(atPath: CapturePath.segment(path, number))
+    let file = CapturePath.segment(path, number)
+    if damage == "gone" {
+      try FileManager.default.removeItem(atPath: file)
+    } else {
+      var bytes = try Data(contentsOf: URL(filePath: file))
+      switch damage {
+      case "cut": bytes.removeLast(bytes.count / 2)
+      case "beheaded": bytes[100] ^= 1
+      default: bytes.resetBytes(in: 0..<4096)
+      }
+      try bytes.write(to: URL(filePath: file))
+    }
     let overview = try IndexReader(capture).overview()
     #expect(overview.lost > 0 && overview.messages + overview.lost == 50)
   }

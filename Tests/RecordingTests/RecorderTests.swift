@@ -225,7 +225,11 @@ import ZeroMQ
     try waitForSubscription(publisher)
     try publisher.send([[1]])
     try waitFor("a message") { recorder.status.messages == 1 }
-    try FileManager.default.removeItem(atPath: path)
+    // The recorder may be making files there.
+    try waitFor("the capture to be gone") {
+      try? FileManager.default.removeItem(atPath: path)
+      return !FileManager.default.fileExists(atPath: path)
+    }
     stop.request()
     let summary = try recorder.finish()
     #expect(summary.sealFailure != nil, "it is not there any more, and that is told")

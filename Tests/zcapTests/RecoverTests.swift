@@ -32,6 +32,8 @@ extension ZcapTests {
       #expect(try rig.storeRow("c")["state"] == "sealed")
       let doubt = try rig.run("ls", "c", "--require-complete")
       #expect(doubt.exitCode == 3 && doubt.standardError.contains("1 recovered"), "\(doubt)")
+      let verified = try rig.run("verify", "c")
+      #expect(verified.exitCode == 0 && verified.standardOutput.contains("whole"), "\(verified)")
       let before = try rig.listing(of: rig.store)
       #expect(try rig.run("recover", "c").exitCode == 0)
       #expect(try rig.listing(of: rig.store) == before, "twice is once")
@@ -57,6 +59,8 @@ extension ZcapTests {
       }
       let row = try rig.storeRow("c")
       #expect(row["messages"] == 600 && row["lost"] == 0 && row["state"] == "sealed")
+      let verified = try rig.run("verify", "c")
+      #expect(verified.exitCode == 0 && verified.standardOutput.contains("index ok"), "\(verified)")
       #expect(try rig.replayed("c").numberingFault(frame: 1, count: 600) == nil)
     }
 
