@@ -32,7 +32,9 @@ public final class IndexReader {
     let sequences = onDisk?.sequenceRules() ?? [SequenceRule](capture.manifest)
     let usable = try? onDisk.flatMap { index -> IndexDatabase? in
       guard let endings else { return index }
-      guard try !endings.mayHaveLostPower, try index.isBacked(by: capture, endings) else { return nil }
+      guard try !endings.mayHaveLostPower, try index.isBacked(by: capture, endings) else {
+        return nil
+      }
       return try Self.isComplete(index, capture)
         ? index
         : Self.complete(index, capture, rule, sequences)

@@ -7,13 +7,17 @@ package struct WalkTotals: Hashable, Sendable {
   package let bytes: Int64
   /// Recorded ones that are missing.
   package let lost: Int64
+  /// What counters and events tell beside that.
+  package let lostOnTheWay: Int64
   /// Bytes that hold no valid record, torn ones included.
   package let damagedBytes: Int64
   package let nextSequence: UInt64
 
   /// Walks a capture that nobody records.
-  package init(_ capture: Capture, rule: TopicRule) throws(StoreError) {
-    var walk = IndexWalk(capture, rule: rule, verifying: .body)
+  package init(
+    _ capture: Capture, rule: TopicRule, sequences: [SequenceRule] = []
+  ) throws(StoreError) {
+    var walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: .body)
     var damaged: Int64 = 0
     var end = IndexWalk.End.more
     while end == .more {
@@ -25,6 +29,7 @@ package struct WalkTotals: Hashable, Sendable {
     messages = walk.summaries.reduce(0) { $0 + $1.total.messages }
     bytes = walk.summaries.reduce(0) { $0 &+ $1.total.bytes }
     lost = walk.ledger.totals.missing
+    lostOnTheWay = walk.ledger.totals.lostOnTheWay
     damagedBytes = damaged &+ walk.ledger.totals.damagedBytesUnlisted
     nextSequence = walk.cursor.nextSequence
   }

@@ -84,12 +84,22 @@ enum FuzzedSegments {
 
   private static let rules = ["auto", "frame", "none", "delimiter:/", "prefix:3"]
 
+  private static let sequences = [
+    ":frame=0:offset=0:u8", "a:frame=1:offset=0:u16le", ":frame=-1:offset=1:u32be:shared",
+    "a:frame=-1:offset=0:u64le",
+  ].map { SequenceRule($0)! }
+
   /// The walk that makes an index, without its database.
   static func walkIndex(_ input: UnsafeRawBufferPointer) {
     guard let fuzzed = FuzzedCapture(input) else { return }
     let rule = TopicRule(rules[Int(fuzzed.choice) % rules.count])!
-    guard let totals = try? WalkTotals(FuzzedCapture.shared, rule: rule) else { return }
+    let counted = Int(fuzzed.choice) / rules.count % (sequences.count + 1)
+    guard
+      let totals = try? WalkTotals(
+        FuzzedCapture.shared, rule: rule, sequences: Array(sequences[..<counted]))
+    else { return }
     precondition(totals.messages &+ totals.lost == Int64(totals.nextSequence), "\(totals)")
+    precondition(abs(totals.lostOnTheWay) <= 1 << 60, "\(totals)")
     precondition(totals.bytes >= 0 && totals.bytes <= fuzzed.size * fuzzed.size, "\(totals)")
   }
 
