@@ -106,7 +106,9 @@ struct VerificationReport {
 
   private func advice(_ kind: Verification.Problem.Kind) -> String {
     switch kind {
-    case .unreadable: "bring the file back from a copy; the rest can be read without it"
+    case .unreadable:
+      "bring the file back from a copy, or take it away if it is not of this capture; the rest can be "
+        + "read without it"
     case .corrupt: "look after the disk, and bring the file back from a copy"
     case .damaged, .lost, .inconsistent: "the rest can be read; a copy may have it"
     case .torn, .unsealed: "'zcap recover \(capture.path)' ends it"
