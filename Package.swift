@@ -52,6 +52,7 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    .target(name: "CStops", path: "Tests/CStops"),
     .target(
       name: "TestSupport", dependencies: ["CaptureStore"], path: "Tests/TestSupport",
       swiftSettings: strict),
@@ -65,7 +66,8 @@ let package = Package(
     .testTarget(
       name: "ZeroMQTests", dependencies: ["ZeroMQ", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "CaptureStoreTests", dependencies: ["CaptureStore", "Threads", "TestSupport"],
+      name: "CaptureStoreTests",
+      dependencies: ["CaptureStore", "Threads", "TestSupport", "CStops"],
       swiftSettings: strict),
     .testTarget(
       name: "PayloadCodecsTests", dependencies: ["PayloadCodecs"], swiftSettings: strict),
