@@ -97,12 +97,16 @@ let package = Package(
   ]
 )
 
-// Only scripts/bit-flips builds it.
+// Only scripts/bit-flips and scripts/races build them.
 if ProcessInfo.processInfo.environment["ZCAP_CAMPAIGNS"] != nil {
-  package.targets.append(
+  package.targets += [
     .executableTarget(
       name: "zcap-bit-flips", dependencies: ["TestSupport"], path: "Tests/Campaigns",
-      swiftSettings: strict))
+      swiftSettings: strict),
+    .executableTarget(
+      name: "zcap-races", dependencies: ["CaptureStore", "Threads", "TestSupport"],
+      path: "Tests/Races", swiftSettings: strict),
+  ]
 }
 
 // The fuzzer needs a runtime of its own to be linked: only scripts/fuzz builds it.
