@@ -52,6 +52,7 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    .target(name: "CStops", path: "Tests/CStops"),
     .target(
       name: "TestSupport", dependencies: ["CaptureStore"], path: "Tests/TestSupport",
       swiftSettings: strict),
@@ -65,7 +66,8 @@ let package = Package(
     .testTarget(
       name: "ZeroMQTests", dependencies: ["ZeroMQ", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "CaptureStoreTests", dependencies: ["CaptureStore", "Threads", "TestSupport"],
+      name: "CaptureStoreTests",
+      dependencies: ["CaptureStore", "Threads", "TestSupport", "CStops"],
       swiftSettings: strict),
     .testTarget(
       name: "PayloadCodecsTests", dependencies: ["PayloadCodecs"], swiftSettings: strict),
@@ -95,12 +97,16 @@ let package = Package(
   ]
 )
 
-// Only scripts/bit-flips builds it.
+// Only scripts/bit-flips and scripts/races build them.
 if ProcessInfo.processInfo.environment["ZCAP_CAMPAIGNS"] != nil {
-  package.targets.append(
+  package.targets += [
     .executableTarget(
       name: "zcap-bit-flips", dependencies: ["TestSupport"], path: "Tests/Campaigns",
-      swiftSettings: strict))
+      swiftSettings: strict),
+    .executableTarget(
+      name: "zcap-races", dependencies: ["CaptureStore", "Threads", "TestSupport"],
+      path: "Tests/Races", swiftSettings: strict),
+  ]
 }
 
 // The fuzzer needs a runtime of its own to be linked: only scripts/fuzz builds it.

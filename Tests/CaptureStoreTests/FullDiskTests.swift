@@ -14,6 +14,18 @@ import Testing
     setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
   }
 
+  /// Not only the size is set: else writing to the mapping could end in SIGBUS.
+  @Test func theSpaceOfASegmentIsTaken() throws {
+    let directory = try TemporaryDirectory()
+    let writer = try SegmentWriter(directory: directory.path, number: 0, size: 1 << 20)
+    var status = stat()
+    #expect(stat(writer.path, &status) == 0)
+    #expect(status.st_blocks * 512 >= 1 << 20)
+    try writer.grow(to: 3 << 20)
+    #expect(stat(writer.path, &status) == 0)
+    #expect(status.st_blocks * 512 >= 3 << 20)
+  }
+
   @Test func aStartThatFailsLeavesNothingBehind() async {
     await #expect(processExitsWith: .success) {
       let directory = try TemporaryDirectory()

@@ -71,6 +71,60 @@ import Testing
     }
   }
 
+  /// The power goes in front of each call that a seal makes, and behind the last: many times each.
+  @Test func aFooterThatIsFoundHasEveryRecordBeforeIt() throws {
+    let directory = try TemporaryDirectory()
+    var ends = (sealed: 0, unsealed: 0)
+    for seed in 0..<60 {
+      let path = directory.file("\(seed)")
+      try FileManager.default.createDirectory(
+        atPath: "\(path)/found", withIntermediateDirectories: true)
+      let disk = try SimulatedDisk(root: path, seed: UInt64(seed))
+      let writer = try SegmentWriter(
+        directory: path, number: 0, size: 64 << 10, files: FileSystem(disk))
+      try FileSystem(disk).synchronizeDirectory(path)
+      writer.start(captureID: 1, firstSequence: 0)
+      for sequence in 0..<12 as Range<UInt64> {
+        #expect(
+          withFrames([[UInt8](repeating: 7, count: 3_000)]) {
+            writer.append(
+              .init(kind: .data, sequence: sequence, monotonicNanoseconds: 0), frames: $0)
+          })
+      }
+      var isLost = false
+      disk.interrupt(atCall: 1 + seed % 5) {
+        isLost = true
+        #expect(throws: Never.self) { try disk.losePower(into: "\(path)/found") }
+      }
+      try writer.seal(nextSequence: 12)
+      disk.interruptNoMore()
+      if !isLost { try disk.losePower(into: "\(path)/found") }
+      switch try Self.end("\(path)/found/\(CapturePath.segmentName(0))") {
+      case (true, let messages):
+        #expect(messages == 12, "seed \(seed)")
+        ends.sealed += 1
+      case (false, _):
+        #expect(isLost, "seed \(seed)")
+        ends.unsealed += 1
+      }
+    }
+    #expect(ends.sealed > 10 && ends.unsealed > 10)
+  }
+
+  /// Whether a walk through a segment finds its footer, and how many messages before it.
+  private static func end(_ path: String) throws -> (isSealed: Bool, messages: Int) {
+    guard let segment = try? Segment(path: path) else { return (false, 0) }
+    var cursor = SegmentCursor(segment, verifying: .body)
+    var messages = 0
+    while true {
+      switch cursor.next() {
+      case .record(let record): messages += record.kind == .data ? 1 : 0
+      case .damage: continue
+      case .end(let isSealed): return (isSealed, messages)
+      }
+    }
+  }
+
   private static func unsealed(_ path: String) throws -> [String] {
     try Capture(path: path).segmentFiles().compactMap { file in
       do throws(StoreError) {
