@@ -140,15 +140,15 @@ MUTANTS = [
     (
         "footer without a sync before it",
         STORE + "SegmentWriter.swift",
-        "    try files.synchronize(file, path)\n    let footer",
-        "    let footer",
+        "    try files.synchronize(file, path)\n    // Where space ran out",
+        "    // Where space ran out",
         "PowerLoss",
     ),
     (
         "index not clipped: rows past the end of the segments are believed",
         "Sources/CaptureIndex/IndexReader.swift",
-        "      guard try index.isBacked(by: capture), try !capture.mayHaveLostPower"
-        " else { return nil }\n",
+        "      guard try !endings.mayHaveLostPower, try index.isBacked(by: capture, endings) else {\n"
+        "        return nil\n      }\n",
         "",
         "IndexReaderTests|HostileIndexTests|ReindexTests|PowerLoss",
     ),
@@ -168,17 +168,31 @@ MUTANTS = [
     ),
     (
         "the sequence of a message that was lost is given again",
-        STORE + "Recovery.swift",
+        STORE + "UnendedSegment.swift",
         "        if let sequence = damage.sequence { next = max(next, sequence + 1) }\n",
         "",
         "RecoveryTests|PowerLoss",
     ),
     (
         "recovery cuts a segment without its footer",
-        STORE + "Recovery.swift",
+        STORE + "UnendedSegment.swift",
         "      try files.write(footer, to: file, path, at: end)\n",
         "",
         "RecoveryTests|PowerLoss",
+    ),
+    (
+        "what only the index knew is forgotten",
+        STORE + "Recovery.swift",
+        "    if let known { recovery.missingBehind = survey.goOn(behind: known) }\n",
+        "",
+        "RecoveryTests|IndexAgreementTests",
+    ),
+    (
+        "what was kept aside is replaced",
+        STORE + "Recovery.swift",
+        "    while try files.metadata(name) != nil {\n",
+        "    while try false && files.metadata(name) != nil {\n",
+        "RecoveryTests",
     ),
     (
         "an interrupted call is an error",
