@@ -14,8 +14,10 @@ public final class Indexer {
     verifying: SegmentCursor.Verification
   ) throws {
     walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: verifying)
-    database = try IndexDatabase.create(CapturePath.index(capture.path))
-    try database.store(&walk)
+    database = try IndexError.told(capture.path) {
+      try IndexDatabase.create(CapturePath.index(capture.path))
+    }
+    try store()
   }
 
   /// Goes on with the index of a capture where it left off; one that cannot be gone on with, or was
@@ -33,10 +35,14 @@ public final class Indexer {
       database = known
     } else {
       walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: verifying)
-      database = try IndexDatabase.create(path)
+      database = try IndexError.told(capture.path) { try IndexDatabase.create(path) }
     }
     self.walk = walk
-    try database.store(&self.walk)
+    try store()
+  }
+
+  private func store() throws {
+    try IndexError.told(walk.cursor.capture.path) { try database.store(&walk) }
   }
 
   /// How far one call came.
@@ -56,7 +62,7 @@ public final class Indexer {
   public func advance(upTo sequence: UInt64 = .max) throws -> Progress {
     let place = walk.cursor.place
     let end = try walk.advance(steps: Self.stepsMax, upTo: sequence)
-    if walk.cursor.place != place || end == .final { try database.store(&walk) }
+    if walk.cursor.place != place || end == .final { try store() }
     return switch end {
     case .more: .behind
     case .caughtUp: .caughtUp

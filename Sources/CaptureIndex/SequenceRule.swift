@@ -55,27 +55,50 @@ extension SequenceRule: CustomStringConvertible {
       + (isShared ? ":shared" : "")
   }
 
+  /// What is wrong with a text that is no rule.
+  public struct Mistake: Error, Hashable, Sendable {
+    public var reason: String
+  }
+
   /// nil when the text is no rule.
-  public init?(_ text: String) { self.init(bytes: Array(text.utf8)) }
+  public init?(_ text: String) { try? self.init(bytes: Array(text.utf8)) }
 
   /// The same from the bytes of a command line. The prefix may contain colons.
-  public init?(bytes: [UInt8]) {
+  public init(bytes: [UInt8]) throws(Mistake) {
     var parts = bytes.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
     if let last = parts.last, last.elementsEqual("shared".utf8) {
       isShared = true
       parts.removeLast()
     }
-    guard parts.count >= 4,
-      let type = Self.types.first(where: { Array($0.name.utf8) == Array(parts[parts.count - 1]) }),
-      let offset = Self.number(parts[parts.count - 2], "offset="), Self.offsets.contains(offset),
-      let frame = Self.number(parts[parts.count - 3], "frame="), Self.frames.contains(frame),
-      let prefix = Self.unescaped(Array(parts.dropLast(3).joined(separator: [0x3A])))
-    else { return nil }
+    guard parts.count >= 4 else {
+      throw Mistake(reason: "it has four parts: a prefix, frame=N, offset=N and a type")
+    }
+    let (frameText, offsetText, typeText) = (
+      parts[parts.count - 3], parts[parts.count - 2], parts[parts.count - 1]
+    )
+    guard let type = Self.types.first(where: { typeText.elementsEqual($0.name.utf8) }) else {
+      let names = Self.types.map(\.name).joined(separator: ", ")
+      throw Mistake(reason: "\(Self.quoted(typeText)) is no type; there are \(names)")
+    }
+    guard let offset = Self.number(offsetText, "offset="), Self.offsets.contains(offset) else {
+      throw Mistake(reason: "\(Self.quoted(offsetText)) should be offset=N, N from 0 on")
+    }
+    guard let frame = Self.number(frameText, "frame="), Self.frames.contains(frame) else {
+      throw Mistake(
+        reason: "\(Self.quoted(frameText)) should be frame=N, N from 0, or from -1 at the end")
+    }
+    guard let prefix = Self.unescaped(Array(parts.dropLast(3).joined(separator: [0x3A]))) else {
+      throw Mistake(reason: "in its prefix, a backslash is written \\\\ and a byte \\xNN")
+    }
     self.prefix = prefix
     self.frame = frame
     self.offset = offset
     width = type.width
     isBigEndian = type.isBigEndian
+  }
+
+  private static func quoted(_ part: ArraySlice<UInt8>) -> String {
+    "'\(String(decoding: part, as: UTF8.self))'"
   }
 
   private static func number(_ part: ArraySlice<UInt8>, _ name: String) -> Int? {

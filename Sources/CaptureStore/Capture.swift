@@ -81,13 +81,14 @@ extension Capture {
     try FileSystem.system.space(path).free
   }
 
-  /// Changes rules in the manifest, those that are given; the recorded frames stay as they are.
+  /// Changes rules and labels in the manifest, those that are given; the recorded frames stay as they are.
   public func replace(
-    topicRule: String? = nil, sequences: [String]? = nil
+    topicRule: String? = nil, sequences: [String]? = nil, labels: [String: String]? = nil
   ) throws(StoreError) {
     var manifest = manifest
     if let topicRule { manifest.topicRule = topicRule }
     if let sequences { manifest.sequences = sequences.isEmpty ? nil : sequences }
+    if let labels { manifest.labels = labels }
     try manifest.save(capture: path, files: files)
   }
 

@@ -52,14 +52,14 @@ extension StoreError: CustomStringConvertible {
     case .noSuchCapture(let path):
       "\(path): no such capture"
     case .notACapture(let path):
-      "\(path): not a capture (it has no capture.json)"
+      "\(path): not a capture (it has no capture.json; if it was one, bring that file back from a copy)"
     case .captureExists(let path):
       "\(path): exists already; choose another name with -o, or remove it first"
     case .captureInUse(let path):
       "\(path): another zcap is recording, recovering or indexing it; wait for its end, or use "
         + "another capture"
     case .damagedManifest(let path, let reason):
-      "\(path): cannot be read as a manifest: \(reason)"
+      "\(path): cannot be read as a manifest: \(reason); bring it back from a copy"
     case .newerFormat(let path, let version):
       "\(path): written in format version \(version), this zcap reads up to "
         + "\(Manifest.formatVersion); use a newer zcap"

@@ -142,15 +142,16 @@ public final class Recorder: Sendable {
       schedule: .threads)
   }
 
-  /// What the writer made or goes on with, with all rules of the plan in its manifest.
+  /// What the writer made or goes on with, with all rules and labels of the plan in its manifest.
   private static func openCapture(
     _ plan: RecordingPlan, _ files: FileSystem
   ) throws(StoreError) -> Capture {
     let capture = try Capture(path: plan.capture, files: files)
     let known = capture.manifest.sequences ?? []
     let added = plan.sequences.map(\.description).filter { !known.contains($0) }
-    if added.isEmpty { return capture }
-    try capture.replace(sequences: known + added)
+    let labels = capture.manifest.labels.merging(plan.labels) { _, new in new }
+    if added.isEmpty && labels == capture.manifest.labels { return capture }
+    try capture.replace(sequences: known + added, labels: labels)
     return try Capture(path: plan.capture, files: files)
   }
 

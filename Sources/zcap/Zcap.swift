@@ -25,6 +25,7 @@ struct Zcap: ParsableCommand {
     ])
 
   static func main() {
+    openStandardFiles()
     // A closed pipe is an error of the write that meets it, not the end of a recording.
     signal(SIGPIPE, SIG_IGN)
     // So is a limit on the size of files.
@@ -39,6 +40,14 @@ struct Zcap: ParsableCommand {
       }
     } catch {
       finish(with: error)
+    }
+  }
+
+  /// What is closed would be given to the next socket or file, and written into.
+  private static func openStandardFiles() {
+    for file in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(file, F_GETFD) == -1 {
+      // The lowest that is free is this one.
+      _ = open("/dev/null", O_RDWR)
     }
   }
 

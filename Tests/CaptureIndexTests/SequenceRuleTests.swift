@@ -25,7 +25,7 @@ import Testing
     let bytes: [UInt8] = [0x00, 0xFF, 0x3A, 0x0A, 0x5C]
     let text = ":frame=0:offset=0:u8"
     let escaped = bytes.flatMap { $0 == 0x5C ? [0x5C, 0x5C] : [$0] }
-    let rule = try #require(SequenceRule(bytes: escaped + Array(text.utf8)))
+    let rule = try SequenceRule(bytes: escaped + Array(text.utf8))
     #expect(rule.prefix == bytes)
     #expect(rule.description == "\\x00\\xff:\\x0a\\\\" + text)
     #expect(SequenceRule(rule.description) == rule)

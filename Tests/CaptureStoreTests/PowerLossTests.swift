@@ -75,7 +75,7 @@ import Testing
   @Test func aFooterThatIsFoundHasEveryRecordBeforeIt() throws {
     let directory = try TemporaryDirectory()
     var ends = (sealed: 0, unsealed: 0)
-    for seed in 0..<60 {
+    for seed in 0..<120 {
       let path = directory.file("\(seed)")
       try FileManager.default.createDirectory(
         atPath: "\(path)/found", withIntermediateDirectories: true)
@@ -120,6 +120,8 @@ import Testing
       switch cursor.next() {
       case .record(let record): messages += record.kind == .data ? 1 : 0
       case .damage: continue
+      // Pages that were not written are zero: the footer may stand behind them.
+      case .end(isSealed: false) where cursor.passOverGap() != nil: continue
       case .end(let isSealed): return (isSealed, messages)
       }
     }

@@ -91,6 +91,17 @@ extension BadInput {
     .init(["record", ipc, "--topic-rule", "prefix:0"] + newCapture, mention: "prefix:0"),
     .init(["record", ipc, "--label", "nothing"] + newCapture, mention: "nothing"),
     .init(["record", ipc, "--frobnicate"] + newCapture, mention: "--frobnicate"),
+    .init(["record", ipc, ipc] + newCapture, mention: "twice"),
+    .init(["record", "tcp://*:7141"] + newCapture, mention: "--bind"),
+    .init(["record", ipc, "--duration", "0"] + newCapture, mention: "--duration"),
+    .init(["record", ipc, "--sequence", "a:frame=1:offset=0:u32"] + newCapture, mention: "'u32'"),
+    .init(["record", ipc, "--sequence", "a:frame=1:u32le"] + newCapture, mention: "four parts"),
+    .init(
+      ["record", ipc, "--sequence", "a:frame=x:offset=0:u8"] + newCapture, mention: "'frame=x'"),
+    .init(
+      ["record", ipc, "--sequence", "a:frame=0:off=0:u8:shared"] + newCapture, mention: "'off=0'"),
+    .init(
+      ["record", ipc, "-o", "good", "--append", "--topic-rule", "prefix:7"], mention: "reindex"),
   ]
 
   static let listings: [BadInput] = [
@@ -120,6 +131,7 @@ extension BadInput {
     .init(
       ["reindex", "newer-segment"], mention: "000.zseg: written in format version 2", exit: 1),
     .init(["reindex", "good", "--topic-rule", "some"], mention: "some"),
+    .init(["reindex", "good", "--sequence", "some"], mention: "'some'"),
     .init(["frobnicate"], mention: "frobnicate"),
   ]
 

@@ -5,7 +5,39 @@ import Testing
 extension ZcapTests {
   /// How a recording ends: by a signal or by a limit.
   @Suite struct RecordEndTests {
-    @Test(arguments: [SIGINT, SIGTERM])
+    @Test func whatIsIgnoredFromTheStartEndsNothing() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let command = "trap '' HUP; exec \"$0\" record \"$1\" -o c --json"
+      let recorder = try ChildProcess(
+        "/bin/sh", ["-c", command, Programs.zcap(), publisher.endpoint].map { Array($0.utf8) },
+        environment: ["ZCAP_STORE": rig.store], directory: rig.directory.path)
+      try publisher.waitForSubscriptions()
+      recorder.send(signal: SIGHUP)
+      try publisher.publish("topic", "still there")
+      try rig.waitForMessages(1, in: "c")
+      recorder.send(signal: SIGINT)
+      #expect(try recorder.wait().exitCode == 0)
+    }
+
+    @Test func closedStandardFilesAreNotWrittenInto() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let command = "exec \"$0\" record \"$1\" -o c --json <&- >&- 2>&-"
+      let recorder = try ChildProcess(
+        "/bin/sh", ["-c", command, Programs.zcap(), publisher.endpoint].map { Array($0.utf8) },
+        environment: ["ZCAP_STORE": rig.store], directory: rig.directory.path)
+      try publisher.waitForSubscriptions()
+      for file in 0...2 {
+        let path = "/proc/\(recorder.pid)/fd/\(file)"
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: path) == "/dev/null")
+      }
+      recorder.send(signal: SIGINT)
+      #expect(try recorder.wait().exitCode == 0)
+      #expect(try rig.storeRow("c")["state"] == "sealed")
+    }
+
+    @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
     func aSignalSealsTheCapture(signal: CInt) throws {
       let rig = try Rig()
       let publisher = try Publisher()

@@ -64,6 +64,19 @@ extension ZcapTests {
       #expect(try rig.replayed("c").numberingFault(frame: 1, count: 600) == nil)
     }
 
+    @Test func labelsAreAddedToACaptureThatIsGoneOnWith() throws {
+      let rig = try Rig()
+      let publisher = try Publisher(binding: rig.endpoint("p"))
+      _ = try record(
+        rig, publisher, first: 0, count: 1, ending: SIGINT, ["--label", "a=1", "--label", "b=1"])
+      _ = try record(
+        rig, publisher, first: 1, count: 1, ending: SIGINT, ["--label", "b=2", "--label", "c=3"])
+      let manifest = try Data(contentsOf: URL(filePath: "\(rig.capture("c"))/capture.json"))
+      struct Labels: Decodable { var labels: [String: String] }
+      let labels = try JSONDecoder().decode(Labels.self, from: manifest).labels
+      #expect(labels == ["a": "1", "b": "2", "c": "3"])
+    }
+
     @Test func aLimitOnTheSizeOfFilesIsAnErrorAndNotASignal() throws {
       let rig = try Rig()
       let command = "ulimit -f 32; exec \"$0\" record ipc://x -o c --segment-size 64KiB"

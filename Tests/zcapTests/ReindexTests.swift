@@ -36,6 +36,36 @@ extension ZcapTests {
       #expect(try Answers(rig) == live, "and once more, seed \(seed)")
     }
 
+    @Test(arguments: ["reindex", "recover"])
+    func aBadNameLeavesNoOtherOut(command: String) throws {
+      let rig = try Rig()
+      for name in ["a", "b"] {
+        try MadeCapture.evenly(3, nanoseconds: 1_000).write(rig.capture(name))
+      }
+      let run = try rig.start([command, "a", "nosuch", "b"]).wait()
+      #expect(run.exitCode == 1 && run.complaints.count == 3, "\(run)")
+      #expect(run.standardError.contains("nosuch: no such capture"))
+      #expect(run.standardError.contains("/b: "))
+    }
+
+    @Test func anIndexThatCannotBeWrittenIsToldWithItsPlace() throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(3, nanoseconds: 1_000).write(rig.capture("c"))
+      let index = "\(rig.capture("c"))/index.sqlite"
+      try FileManager.default.createDirectory(atPath: index, withIntermediateDirectories: false)
+      let run = try rig.start(["reindex", "c"]).wait()
+      #expect(run.exitCode == 1 && run.complaints.count == 1, "\(run)")
+      #expect(run.standardError.contains("\(index): cannot be written"))
+    }
+
+    @Test func aCounterThatNoMessageHasIsTold() throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(3, nanoseconds: 1_000).write(rig.capture("c"))
+      let run = try rig.start(["reindex", "c", "--sequence", "x:frame=0:offset=0:u8"]).wait()
+      #expect(run.exitCode == 0 && run.complaints.count == 2, "\(run)")
+      #expect(run.standardError.contains("no message has the counter x:frame=0:offset=0:u8"))
+    }
+
     @Test func anIndexThatIsNoneDoesNoHarm() throws {
       let rig = try Rig()
       try MadeCapture.evenly(100, nanoseconds: 1_000_000).write(rig.capture("live"))

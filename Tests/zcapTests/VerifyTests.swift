@@ -57,7 +57,7 @@ extension ZcapTests {
       let without = try rig.run("verify")
       #expect(without.exitCode == 0 && without.standardError.isEmpty, "\(without)")
       #expect(
-        without.standardOutput.contains("c: whole, 100 messages in 1 segments, index missing"))
+        without.standardOutput.contains("c: whole, 100 messages in 1 segment, index missing"))
       #expect(try rig.run("reindex", "c").exitCode == 0)
       let before = try rig.listing(of: rig.capture("c"))
       let with = try rig.run("verify", "c")
@@ -72,7 +72,7 @@ extension ZcapTests {
       try rig.flipByte(in: "c", message: 42)
       let run = try rig.run("verify", "c")
       #expect(run.exitCode == 3)
-      #expect(run.standardOutput.contains("1 problems, 99 messages"), "\(run)")
+      #expect(run.standardOutput.contains("1 problem, 99 messages"), "\(run)")
       #expect(run.complaints.count == 1)
       for part in ["000000000000.zseg: offset ", "sequence 42", "body check", "from a copy"] {
         #expect(run.standardError.contains(part), "\(run)")

@@ -3,15 +3,23 @@ import CaptureIndex
 
 /// A counter field on the command line: `PREFIX:frame=1:offset=0:u32le`, the prefix in any bytes.
 struct SequenceArgument: ExpressibleByArgument {
-  var rule: SequenceRule
+  private let text: String
+  private let result: Result<SequenceRule, SequenceRule.Mistake>
 
   init?(argument: String) {
-    guard let rule = SequenceRule(bytes: RawArguments.bytes(of: argument)) else { return nil }
-    self.rule = rule
+    text = argument
+    result = Result { () throws(SequenceRule.Mistake) in
+      try SequenceRule(bytes: RawArguments.bytes(of: argument))
+    }
   }
 
-  /// What a mistake is answered with.
-  static let allValueStrings = [
-    "PREFIX:frame=1:offset=0:u32le", "PREFIX:frame=-1:offset=4:u64be:shared",
-  ]
+  /// Throws what is wrong with it.
+  func rule() throws -> SequenceRule {
+    do {
+      return try result.get()
+    } catch {
+      throw ValidationError(
+        "--sequence '\(text)': \(error.reason); write it like count/:frame=1:offset=0:u32le")
+    }
+  }
 }

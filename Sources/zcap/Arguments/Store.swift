@@ -33,6 +33,21 @@ enum Store {
     }
   }
 
+  /// Does something with each of the captures that were named, and tells what went wrong with one
+  /// without leaving out the others. Returns whether nothing did.
+  static func forEach(_ names: [String], _ body: (String) throws -> Void) -> Bool {
+    var isDone = true
+    for name in names {
+      do {
+        try body(path(forExisting: name))
+      } catch {
+        Console.complain("\(error)")
+        isDone = false
+      }
+    }
+    return isDone
+  }
+
   /// The default path of a new capture: the time in UTC, and a number where that is taken.
   static func newPath() -> String {
     let path = "\(directory)/\(timeName())"

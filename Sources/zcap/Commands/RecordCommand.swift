@@ -11,7 +11,7 @@ struct RecordCommand: ParsableCommand {
     discussion: """
       Subscribes to each endpoint and stores every message exactly as received. Endpoints that do \
       not exist yet are connected as soon as they do. Stop with Ctrl-C: what has been received is \
-      stored, and the capture is sealed.
+      stored, and the capture is sealed; SIGTERM and SIGHUP do the same.
 
       A subscriber cannot see what a publisher drops at its own high-water mark, nor what was \
       published before the subscription reached it or while the connection was lost. Where \
@@ -30,7 +30,8 @@ struct RecordCommand: ParsableCommand {
 
   @Flag(
     help: """
-      Go on with the capture if it is there; what a killed recorder left open is recovered first.
+      Go on with the capture if it is there; what a killed recorder left open is recovered first. \
+      Endpoints, labels and counters are added to those that it has.
       """)
   var append = false
 
@@ -44,7 +45,8 @@ struct RecordCommand: ParsableCommand {
   @Flag(help: "Bind the endpoints instead of connecting to them.")
   var bind = false
 
-  @Option(help: ArgumentHelp("Stop after this time.", valueName: "time"))
+  @Option(
+    help: ArgumentHelp("Stop after this time, such as 500ms, 90s, 10m or 1h30m.", valueName: "time"))
   var duration: TimeSpan?
 
   @Option(help: ArgumentHelp("Stop after this many messages.", valueName: "messages"))
@@ -84,8 +86,9 @@ struct RecordCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How topics are told: auto, frame, delimiter:X, prefix:N or none.", valueName: "rule"))
-  var topicRule: TopicRule = .auto
+      "How topics are told: auto, frame, delimiter:X, prefix:N or none. (default: auto)",
+      valueName: "rule"))
+  var topicRule: TopicRule?
 
   @Option(
     name: .customLong("sequence"),
@@ -110,6 +113,9 @@ struct RecordCommand: ParsableCommand {
     guard !endpoints.isEmpty else { throw ValidationError("name an endpoint to record") }
     for endpoint in endpoints {
       try endpoint.validate()
+      if !bind && endpoint.text.hasPrefix("tcp://*:") {
+        throw ValidationError("'\(endpoint.text)': to wait there for publishers, add --bind")
+      }
       if !bind && (endpoint.text.hasSuffix(":0") || endpoint.text.hasSuffix(":*")) {
         throw ValidationError("'\(endpoint.text)': a port to connect to is a number from 1 on")
       }
@@ -128,11 +134,20 @@ struct RecordCommand: ParsableCommand {
     }
     if output == "" { throw ValidationError("-o: the name of the capture is empty") }
     if append && output == nil { throw ValidationError("--append: name the capture with -o") }
+    for sequence in sequences { _ = try sequence.rule() }
+    let addresses = endpoints.map(\.text)
+    if let twice = addresses.indices.first(where: { addresses[..<$0].contains(addresses[$0]) }) {
+      throw ValidationError("\(addresses[twice]) is there twice: all of it would be stored twice")
+    }
+    if let duration, duration.nanoseconds <= 0 {
+      throw ValidationError("--duration 0: there would be nothing to record")
+    }
     if count == 0 { throw ValidationError("--count 0: there would be nothing to record") }
   }
 
   func run() throws {
-    let plan = plan()
+    let plan = try plan()
+    try checkTopicRule(plan)
     let stop = StopSignals.token()
     let recorder = try Recorder(plan, stop: stop)
     var report = RecordingReport(
@@ -155,7 +170,17 @@ struct RecordCommand: ParsableCommand {
     if !summary.isComplete { throw ExitCode.incomplete }
   }
 
-  private func plan() -> RecordingPlan {
+  /// A capture that is gone on with keeps its rule.
+  private func checkTopicRule(_ plan: RecordingPlan) throws {
+    guard append, let topicRule, Capture.exists(at: plan.capture) else { return }
+    let present = try Capture(path: plan.capture).manifest.topicRule
+    guard present != topicRule.description else { return }
+    throw ValidationError(
+      "--topic-rule \(topicRule): \(plan.capture) has \(present); 'zcap reindex --topic-rule' "
+        + "changes it")
+  }
+
+  private func plan() throws -> RecordingPlan {
     let prefixes = topics.isEmpty ? [[]] : topics.map(\.bytes)
     var plan = RecordingPlan(
       capture: output.map { Store.path(forNew: $0) } ?? Store.newPath(),
@@ -165,8 +190,8 @@ struct RecordCommand: ParsableCommand {
           subscriptions: prefixes.map { SubscriptionPrefix($0) })
       },
       recorder: "zcap \(Zcap.version)")
-    plan.topicRule = topicRule
-    plan.sequences = sequences.map(\.rule)
+    plan.topicRule = topicRule ?? .auto
+    plan.sequences = try sequences.map { try $0.rule() }
     plan.isAppending = append
     plan.labels = Dictionary(labels.map { ($0.key, $0.value) }) { _, last in last }
     plan.segmentSize = segmentSize.bytes

@@ -21,8 +21,8 @@ struct RecoverCommand: ParsableCommand {
 
   func run() throws {
     var isComplete = true
-    for name in captures {
-      let capture = try Capture(path: Store.path(forExisting: name))
+    let isChecked = Store.forEach(captures) { path in
+      let capture = try Capture(path: path)
       let recovery = try Recovery.recover(capture, known: Indexer.knownPlace(of: capture))
       if try recovery.isNeeded || !IndexReader(capture).isOnDisk {
         _ = try Indexer.rebuild(capture)
@@ -30,6 +30,7 @@ struct RecoverCommand: ParsableCommand {
       let report = try RecoveryReport(capture, recovery, IndexReader(capture))
       isComplete = report.write(isJSON: json) && isComplete
     }
+    if !isChecked { throw ExitCode.failure }
     if !isComplete { throw ExitCode.incomplete }
   }
 }

@@ -17,8 +17,10 @@ struct ReindexCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How topics are told: auto, frame, delimiter:X, prefix:N or none. (default: as recorded)",
-      valueName: "rule"))
+      """
+      How topics are told: auto, frame, delimiter:X, prefix:N or none. The capture keeps it. \
+      (default: the one it has)
+      """, valueName: "rule"))
   var topicRule: TopicRule?
 
   @Option(
@@ -26,21 +28,28 @@ struct ReindexCommand: ParsableCommand {
     help: ArgumentHelp(
       """
       A counter in the payload, by which losses are found: PREFIX:frame=1:offset=0:u32le \
-      (repeatable; replaces those that were recorded).
+      (repeatable; takes the place of those that the capture has).
       """, valueName: "rule"))
   var sequences: [SequenceArgument] = []
 
+  func validate() throws {
+    for sequence in sequences { _ = try sequence.rule() }
+  }
+
   func run() throws {
+    let given = sequences.isEmpty ? nil : try sequences.map { try $0.rule() }
     var isIncomplete = false
-    for name in captures {
-      let capture = try Capture(path: Store.path(forExisting: name))
-      let given = sequences.isEmpty ? nil : sequences.map(\.rule)
+    let isChecked = Store.forEach(captures) { path in
+      let capture = try Capture(path: path)
       let indexer = try Indexer.rebuild(capture, rule: topicRule, sequences: given)
       let messages = indexer.nextSequence - UInt64(indexer.messagesMissing)
       Console.say("\(capture.path): \(Units.count(messages)) messages indexed")
-      let known = try IndexReader(Capture(path: capture.path)).completeness()
+      let index = try IndexReader(Capture(path: capture.path))
+      CompletenessReport.tellIdleRules(index)
+      let known = try index.completeness()
       if !CompletenessReport(capture.path, known).write() { isIncomplete = true }
     }
+    if !isChecked { throw ExitCode.failure }
     if isIncomplete { throw ExitCode.incomplete }
   }
 }

@@ -174,7 +174,7 @@ struct PaceArgument: ExpressibleByArgument {
 }
 
 /// A number from 1 on; nil is without end.
-struct LoopCount: ExpressibleByArgument {
+struct LoopCount: ExpressibleByArgument, CustomStringConvertible {
   var count: Int?
 
   init(count: Int?) { self.count = count }
@@ -183,4 +183,6 @@ struct LoopCount: ExpressibleByArgument {
     guard let count = Int(argument), count > 0 else { return nil }
     self.count = count
   }
+
+  var description: String { count.map(String.init) ?? "until stopped" }
 }

@@ -27,20 +27,14 @@ struct VerifyCommand: ParsableCommand {
 
   func run() throws {
     var isWhole = true
-    var isChecked = true
-    var output = DataOutput()
-    let paths = try captures.isEmpty ? Store.captures() : captures.map(Store.path(forExisting:))
-    for path in paths {
-      do {
-        let report = try VerificationReport(Capture(path: path), threads: Self.threads)
-        output.writeLine(json ? report.json : report.text)
-        output.flush()
-        if !json { report.complain() }
-        isWhole = isWhole && report.isWhole
-      } catch {
-        Console.complain("\(error)")
-        isChecked = false
-      }
+    let paths = captures.isEmpty ? try Store.captures() : captures
+    let isChecked = Store.forEach(paths) { path in
+      let report = try VerificationReport(Capture(path: path), threads: Self.threads)
+      var output = DataOutput()
+      output.writeLine(json ? report.json : report.text)
+      output.flush()
+      if !json { report.complain() }
+      isWhole = isWhole && report.isWhole
     }
     if paths.isEmpty { Console.say("\(Store.directory): no captures") }
     if !isChecked { throw ExitCode.failure }

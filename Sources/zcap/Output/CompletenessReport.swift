@@ -43,6 +43,13 @@ struct CompletenessReport {
     value == 1 ? "1 \(one)" : "\(Units.count(value)) \(many)"
   }
 
+  /// Warns of counters that no message has: most likely a prefix is misspelt.
+  static func tellIdleRules(_ index: IndexReader) {
+    for case .idle(let rule) in (try? index.doubts()) ?? [] {
+      Console.complain("\(index.capture.path): \(text(.idle(rule: rule)))")
+    }
+  }
+
   private static func text(_ doubt: Doubt) -> String {
     switch doubt {
     case .parts(let count): "it was recorded in \(count) parts"

@@ -9,6 +9,8 @@ struct RecordingReport: ~Copyable {
   private var last: RecordingStatus?
   private var nextStatus = CaptureClock.monotonicNanoseconds()
   private var output = DataOutput()
+  /// Those that were there, or are known to be waited for.
+  private var endpointsTold: Set<String> = []
 
   init(capture: String, endpoints: [String], isJSON: Bool) {
     self.capture = capture
@@ -23,10 +25,19 @@ struct RecordingReport: ~Copyable {
   var nanosecondsToStatus: Int64 { max(0, nextStatus - CaptureClock.monotonicNanoseconds()) }
 
   /// Says at once what may concern somebody.
-  func tell(_ events: [StoredEvent]) {
+  mutating func tell(_ events: [StoredEvent]) {
     for event in events {
+      if let endpoint = event.text("endpoint") { tell(event.kind, of: endpoint) }
       if let warning = RecordingWarning(event) { Console.complain(warning.text) }
     }
+  }
+
+  /// A mistyped endpoint is told while there is still time.
+  private mutating func tell(_ kind: String, of endpoint: String) {
+    guard kind == "connected" || kind == "retried", endpointsTold.insert(endpoint).inserted,
+      kind == "retried"
+    else { return }
+    Console.say("nothing listens at \(endpoint) yet; waiting for it")
   }
 
   mutating func begin() {

@@ -19,7 +19,10 @@ struct ReplayReport: Sendable {
       write(line)
     }
     Console.say("replaying \(capture) to \(endpoints.joined(separator: ", "))")
-    if plan.peersAwaited > 0 { Console.say("waiting for \(plan.peersAwaited) subscribers") }
+    if plan.peersAwaited > 0 { 
+      let count = plan.peersAwaited
+      Console.say("waiting for \(count == 1 ? "a subscriber" : "\(count) subscribers")")
+    }
   }
 
   /// Shows the status line, on a terminal, until the replay is done.
