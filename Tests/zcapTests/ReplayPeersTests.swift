@@ -47,7 +47,9 @@ extension ZcapTests {
       try MadeCapture.evenly(50, nanoseconds: 1_000_000).write(rig.capture("made"))
       let replay = try rig.start(
         ["replay", "made", "--bind", rig.endpoint("nobody"), "--wait-subscribers", "1", "--json"])
-      try waitFor("the waiting to be told") { replay.standardError.contains("waiting for a subscriber") }
+      try waitFor("the waiting to be told") {
+        replay.standardError.contains("waiting for a subscriber")
+      }
       replay.send(signal: SIGTERM)
       let run = try replay.wait(seconds: 10)
       #expect(run.exitCode == 3)

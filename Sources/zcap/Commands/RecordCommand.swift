@@ -46,7 +46,8 @@ struct RecordCommand: ParsableCommand {
   var bind = false
 
   @Option(
-    help: ArgumentHelp("Stop after this time, such as 500ms, 90s, 10m or 1h30m.", valueName: "time"))
+    help: ArgumentHelp("Stop after this time, such as 500ms, 90s, 10m or 1h30m.", valueName: "time")
+  )
   var duration: TimeSpan?
 
   @Option(help: ArgumentHelp("Stop after this many messages.", valueName: "messages"))

@@ -19,7 +19,7 @@ struct ReplayReport: Sendable {
       write(line)
     }
     Console.say("replaying \(capture) to \(endpoints.joined(separator: ", "))")
-    if plan.peersAwaited > 0 { 
+    if plan.peersAwaited > 0 {
       let count = plan.peersAwaited
       Console.say("waiting for \(count == 1 ? "a subscriber" : "\(count) subscribers")")
     }

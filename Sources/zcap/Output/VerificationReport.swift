@@ -63,7 +63,8 @@ struct VerificationReport {
     let found = verification
     var parts = [found.isWhole ? "whole" : Self.problems(problemCount)]
     if found.isBeingRecorded { parts[0] += " up to now, it is being recorded" }
-    parts.append("\(Units.count(found.messages)) messages in \(found.segments) "
+    parts.append(
+      "\(Units.count(found.messages)) messages in \(found.segments) "
         + (found.segments == 1 ? "segment" : "segments"))
     if found.lost > 0 { parts.append("\(Units.count(found.lost)) lost") }
     for (bytes, name) in [
