@@ -202,8 +202,7 @@ struct IndexDatabase {
       let size = endings.sizes[UInt64(try row.count("segment"))]
       guard let size, size >= (try row.count("end_offset")) else { return false }
     }
-    let path = CapturePath.segment(capture.path, UInt64(try last.count("segment")))
-    guard let segment = try capture.openSegment(path),
+    guard let segment = try capture.openSegment(number: UInt64(try last.count("segment"))),
       var cursor = SegmentCursor(segment, at: try last.count("offset"), verifying: .header)
     else { return false }
     let end = try last.count("end_offset")

@@ -9,10 +9,15 @@ public struct MessageReader {
   struct BlockPlace {
     var start: RecordPlace
     var endOffset: Int
+    /// Messages that were in it when it was indexed.
+    var messages: Int64
   }
 
-  /// Records or whole segments that could not be read.
+  /// Places that could not be read: records, or what is left of a segment.
   public private(set) var damages = 0
+  /// Messages that the index knows and that are not there any more, of whatever topic, in the blocks
+  /// that have been read to their ends.
+  public private(set) var messagesMissing: Int64 = 0
 
   private let pool: SegmentPool
   private let selection: Selection
@@ -22,6 +27,10 @@ public struct MessageReader {
   private var blocks: ArraySlice<BlockPlace>
   private var cursor: SegmentCursor?
   private var endOffset = 0
+  /// Messages of the present block that have not been met.
+  private var messagesLeft: Int64 = 0
+  /// The last segment of which a part could not be read at all.
+  private var segmentLost: UInt64?
 
   init(
     capture: Capture, pool: SegmentPool, selection: Selection, rule: TopicRule,
@@ -45,6 +54,8 @@ public struct MessageReader {
   public mutating func next() -> RecordedMessage? {
     while true {
       guard cursor != nil, cursor!.offset < endOffset else {
+        messagesMissing += max(0, messagesLeft)
+        messagesLeft = 0
         guard let block = blocks.popFirst() else { return nil }
         enter(block)
         continue
@@ -56,7 +67,7 @@ public struct MessageReader {
         damages += 1
       case .end:
         // The index knows of messages up to the end of the block.
-        damages += 1
+        lose(cursor!.segment.header.number)
         cursor = nil
       }
     }
@@ -72,6 +83,7 @@ public struct MessageReader {
       }
       frameBytes += range.count
     }
+    messagesLeft -= 1
     if let endpoints, !endpoints.contains(Int(record.endpoint)) { return nil }
     let topicRange = rule.topic(of: record, in: segment)
     let message = RecordedMessage(
@@ -89,6 +101,7 @@ public struct MessageReader {
   /// Goes on in the same mapping where the block follows the last one.
   private mutating func enter(_ block: BlockPlace) {
     endOffset = block.endOffset
+    messagesLeft = block.messages
     if let cursor, cursor.segment.header.number == block.start.segment {
       if cursor.offset != block.start.offset { move(to: block.start, in: cursor.segment) }
       return
@@ -97,13 +110,19 @@ public struct MessageReader {
       move(to: block.start, in: try pool.segment(block.start.segment))
     } catch {
       cursor = nil
-      damages += 1
+      lose(block.start.segment)
     }
   }
 
   private mutating func move(to place: RecordPlace, in segment: Segment?) {
     cursor = segment.flatMap { SegmentCursor($0, at: place.offset, verifying: .body) }
-    if cursor == nil { damages += 1 }
+    if cursor == nil { lose(place.segment) }
+  }
+
+  /// Counts a segment once, however many of its blocks cannot be read.
+  private mutating func lose(_ segment: UInt64) {
+    if segmentLost != segment { damages += 1 }
+    segmentLost = segment
   }
 }
 
@@ -193,7 +212,7 @@ extension IndexReader {
           "id IN (SELECT block FROM block_summary WHERE summary IN (\(list)))")
       }
       let sql = """
-        SELECT segment, offset, end_offset, first_sequence FROM block
+        SELECT segment, offset, end_offset, first_sequence, messages FROM block
         WHERE \(conditions.joined(separator: " AND ")) ORDER BY id
         """
       return try Row.fetchAll(database, sql: sql, arguments: StatementArguments(times)).map {
@@ -201,7 +220,7 @@ extension IndexReader {
           start: RecordPlace(
             segment: UInt64(try $0.count("segment")), offset: try $0.count("offset"),
             sequence: UInt64(try $0.count("first_sequence"))),
-          endOffset: try $0.count("end_offset"))
+          endOffset: try $0.count("end_offset"), messages: try $0.total("messages"))
       }
     }
   }

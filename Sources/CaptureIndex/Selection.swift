@@ -15,6 +15,11 @@ public struct Selection: Sendable {
 
   public init() {}
 
+  /// Whether every message of a capture is wanted.
+  public var isEverything: Bool {
+    topicPrefixes.isEmpty && endpoints.isEmpty && codecs.isEmpty && from == nil && until == nil
+  }
+
   func matches(topic: RawSpan?) -> Bool {
     if topicPrefixes.isEmpty { return true }
     guard let topic else { return false }

@@ -52,6 +52,24 @@ public struct Capture: Sendable {
     try Segment(path: path, files: files)
   }
 
+  /// Maps a segment by its number; throws where another one is in its place.
+  package func openSegment(number: UInt64) throws(StoreError) -> Segment? {
+    guard let segment = try openSegment(CapturePath.segment(path, number)) else { return nil }
+    try check(segment, number: number)
+    return segment
+  }
+
+  /// Throws when a segment is not the one that its place says.
+  func check(_ segment: Segment, number: UInt64) throws(StoreError) {
+    guard segment.header.captureID == manifest.captureID else {
+      throw .damagedSegment(path: segment.path, reason: "it belongs to another capture")
+    }
+    guard segment.header.number == number else {
+      throw .damagedSegment(
+        path: segment.path, reason: "it is segment \(segment.header.number) under another name")
+    }
+  }
+
   /// One segment; nil where there is none of that number.
   func segmentFile(_ number: UInt64) throws(StoreError) -> SegmentFile? {
     let path = CapturePath.segment(self.path, number)

@@ -68,7 +68,7 @@ public struct CaptureCursor {
     else {
       return
     }
-    try check(segment, number: place.segment)
+    try capture.check(segment, number: place.segment)
     guard let cursor = SegmentCursor(segment, at: place.offset, verifying: verifying) else {
       throw .damagedSegment(path: path, reason: "no record can start at \(place.offset)")
     }
@@ -191,7 +191,7 @@ public struct CaptureCursor {
         nextNumber = number
         return try caughtUpUnlessWriterIsGone()
       }
-      try check(opened, number: file.number)
+      try capture.check(opened, number: file.number)
       guard opened.header.firstSequence >= nextSequence else {
         throw .damagedSegment(path: file.path, reason: "its sequences are those of another one")
       }
@@ -213,17 +213,6 @@ public struct CaptureCursor {
       return [file]
     }
     return try capture.segmentFiles(from: number)
-  }
-
-  /// Throws when a segment is not the one that its place says.
-  private func check(_ segment: Segment, number: UInt64) throws(StoreError) {
-    guard segment.header.captureID == capture.manifest.captureID else {
-      throw .damagedSegment(path: segment.path, reason: "it belongs to another capture")
-    }
-    guard segment.header.number == number else {
-      throw .damagedSegment(
-        path: segment.path, reason: "it is segment \(segment.header.number) under another name")
-    }
   }
 
   /// What was committed before the writer went must be looked for once more after it went.

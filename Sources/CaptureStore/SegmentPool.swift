@@ -10,7 +10,7 @@ public final class SegmentPool {
   /// Maps a segment on first use; nil when it is reserved and not in use.
   public func segment(_ number: UInt64) throws(StoreError) -> Segment? {
     if let segment = segments[number] { return segment }
-    let segment = try capture.openSegment(CapturePath.segment(capture.path, number))
+    let segment = try capture.openSegment(number: number)
     segments[number] = segment
     return segment
   }

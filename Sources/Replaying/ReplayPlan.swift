@@ -86,8 +86,10 @@ public struct ReplaySummary: Sendable {
   public var heldNanoseconds: Int64 = 0
   /// The latest that a message went out behind its deadline; 0 at full speed.
   public var latenessNanosecondsMax: Int64 = 0
-  /// Records of the selection that could not be read, and were not sent.
+  /// Places of the capture that could not be read: records, or what is left of a segment.
   public var damages = 0
+  /// Messages that the index knows and that are not there any more: they were not sent.
+  public var messagesMissing: Int64 = 0
   /// What the capture lacks in the span of the selection.
   public var source = Completeness()
   /// A stop was requested before the end.
@@ -108,13 +110,16 @@ public struct ReplaySummary: Sendable {
   }
 
   public var isComplete: Bool {
-    damages == 0 && source.isComplete && !isCutShort && (!isStopped || isEndless)
+    damages == 0 && messagesMissing == 0 && source.isComplete && !isCutShort
+      && (!isStopped || isEndless)
   }
 }
 
 /// Why a replay could not start or go on.
 public enum ReplayError: Error, CustomStringConvertible, Sendable {
   case nothingSelected(capture: String)
+  /// All of it was selected.
+  case nothingThere(capture: String, reason: String)
   case unknownEndpoint(address: String, known: [String])
   case peersMissing(found: Int, wanted: Int, seconds: Double)
   case unreadable(reason: String)
@@ -123,6 +128,8 @@ public enum ReplayError: Error, CustomStringConvertible, Sendable {
     switch self {
     case .nothingSelected(let capture):
       "\(capture): no message matches the selection; `zcap ls \(capture)` shows what is there"
+    case .nothingThere(let capture, let reason):
+      "\(capture): \(reason)"
     case .unknownEndpoint(let address, let known):
       "\(address): not an endpoint of the capture; it has \(known.joined(separator: ", "))"
     case .peersMissing(let found, let wanted, let seconds):

@@ -25,8 +25,15 @@ final class ReplayTimeline: Sendable {
 
   struct Batch {
     var items: [ReplayItem] = []
-    /// Records that could not be read, up to here.
+    /// Places that could not be read, up to here.
     var damages = 0
+    /// Messages that the index knows and that are not there any more, up to here.
+    var messagesMissing: Int64 = 0
+
+    mutating func take(_ reader: MessageReader) {
+      damages = reader.damages
+      messagesMissing = reader.messagesMissing
+    }
   }
 
   private struct State {
@@ -107,12 +114,12 @@ final class ReplayTimeline: Sendable {
             frameBytes: message.frameBytes, timeline: clock.position(of: message)))
         bytes += message.record.length
         if batch.items.count >= batchItemsMax || bytes >= batchBytesMax {
-          batch.damages = reader.damages
+          batch.take(reader)
           guard handOver(&batch, state) else { return }
           bytes = 0
         }
       }
-      batch.damages = reader.damages
+      batch.take(reader)
       guard handOver(&batch, state), count > 0 else { return }
       loop += 1
     }

@@ -47,7 +47,7 @@ public final class Replayer: @unchecked Sendable {
       }
     }
     guard try Self.hasMessages(index, plan.selection, socketByEndpoint, pool) else {
-      throw ReplayError.nothingSelected(capture: index.capture.path)
+      throw try Self.nothingToSend(index, plan)
     }
     let context = try Context()
     self.context = context
@@ -69,6 +69,26 @@ public final class Replayer: @unchecked Sendable {
       }
     }
     return false
+  }
+
+  /// Why there is no message: nothing fits the selection, or nothing is there.
+  private static func nothingToSend(_ index: IndexReader, _ plan: ReplayPlan) throws -> ReplayError
+  {
+    let path = index.capture.path
+    guard plan.selection.isEverything, case .single = plan.routing else {
+      return .nothingSelected(capture: path)
+    }
+    let files = try index.capture.segmentFiles()
+    let known = try index.completeness()
+    let reason =
+      if files.isEmpty {
+        "it has no segments; bring them back from a copy"
+      } else if try known.isComplete && index.overview().messages == 0 {
+        "there are no messages in it"
+      } else {
+        "none of its messages can be read; `zcap verify \(path)` tells why"
+      }
+    return .nothingThere(capture: path, reason: reason)
   }
 
   /// The endpoints that are sent on, with wildcards of bound ones resolved.
@@ -133,6 +153,7 @@ public final class Replayer: @unchecked Sendable {
         counters.publish(summary)
       }
       summary.damages = batch?.damages ?? 0
+      summary.messagesMissing = batch?.messagesMissing ?? 0
       for socket in sockets { try socket.readSubscriptions() }
       batch = timeline.nextBatch()
     }

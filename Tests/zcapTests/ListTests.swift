@@ -123,6 +123,22 @@ extension ZcapTests {
       }
     }
 
+    @Test func messagesOfSeveralEndpointsAreListedWithTheirs() throws {
+      let rig = try Rig()
+      var made = MadeCapture()
+      made.endpoints = ["tcp://127.0.0.1:7001", "ipc:///tmp/b"]
+      for number in 0..<2 { made.add(endpoint: number, at: Int64(number), "tick", "1") }
+      try made.write(rig.capture("two"))
+      try MadeCapture.evenly(1, nanoseconds: 1).write(rig.capture("one"))
+      let lines = try rig.run("ls", "two", "--messages").standardOutput.split(separator: "\n")
+      let words = lines.map { $0.split(separator: " ") }
+      #expect(words[0].prefix(4) == ["SEQUENCE", "TIME", "ENDPOINT", "TOPIC"])
+      #expect(words[1].dropFirst(3).prefix(2) == ["tcp://127.0.0.1:7001", "tick"])
+      #expect(words[2].dropFirst(3).prefix(2) == ["ipc:///tmp/b", "tick"])
+      let one = try rig.run("ls", "one", "--messages").standardOutput
+      #expect(!one.contains("ENDPOINT"))
+    }
+
     @Test func aCaptureIsFoundByNameAndByPath() throws {
       let rig = try Rig()
       try MadeCapture.evenly(3, nanoseconds: 1_000_000).write(rig.capture("made"))

@@ -48,7 +48,7 @@ extension ZcapTests {
       let replay = try rig.start(
         ["replay", "made", "--bind", rig.endpoint("nobody"), "--wait-subscribers", "1", "--json"])
       try waitFor("the waiting to be told") {
-        replay.standardError.contains("waiting for a subscriber")
+        replay.standardError.contains("waiting for 1 subscriber")
       }
       replay.send(signal: SIGTERM)
       let run = try replay.wait(seconds: 10)

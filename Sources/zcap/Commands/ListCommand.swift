@@ -95,11 +95,9 @@ struct ListCommand: ParsableCommand {
     if events {
       try EventListing(index, selection, limit: limit).write(isJSON: json)
     } else if messages {
-      let damages = try MessageListing(index, selection, limit: limit).write(isJSON: json)
-      if damages > 0 {
-        let report = CompletenessReport(index, try index.completeness(of: selection))
-        return report.losses(and: ["\(Units.count(damages)) damaged records were passed over"])
-      }
+      let losses = try MessageListing(index, selection, limit: limit).write(isJSON: json)
+      let known = try index.completeness(of: selection)
+      return CompletenessReport(index, known).losses(and: losses)
     } else {
       try TopicListing(index, selection).write(isJSON: json)
       return CompletenessReport(index, try index.completeness()).losses()

@@ -120,7 +120,7 @@ struct RecordingReport: ~Copyable {
       output.flush()
     }
     Console.say(
-      "recorded \(Units.count(status.messages)) messages (\(Units.bytes(status.bytes))) in "
+      "recorded \(Units.count(status.messages, "message")) (\(Units.bytes(status.bytes))) in "
         + "\(Units.duration(status.elapsedNanoseconds)) into \(capture)")
     for (endpoint, count) in zip(endpoints, status.messagesByEndpoint) where count == 0 {
       Console.say("no message came from \(endpoint)")

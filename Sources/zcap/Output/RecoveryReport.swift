@@ -40,8 +40,7 @@ struct RecoveryReport {
   /// What was done, and what was found where a recorder had ended without a word.
   static func tell(_ recovery: Recovery, of path: String, _ remark: String = "") {
     let count = recovery.endings.count
-    let segments = count == 1 ? "1 segment" : "\(count) segments"
-    let ended = count > 0 ? ", \(segments) ended" : ""
+    let ended = count > 0 ? ", \(Units.count(count, "segment")) ended" : ""
     Console.say("\(path): recovered\(ended)\(remark)")
     for ending in recovery.endings where ending.tornBytes > 0 {
       Console.say(

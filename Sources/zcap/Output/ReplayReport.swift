@@ -20,8 +20,7 @@ struct ReplayReport: Sendable {
     }
     Console.say("replaying \(capture) to \(endpoints.joined(separator: ", "))")
     if plan.peersAwaited > 0 {
-      let count = plan.peersAwaited
-      Console.say("waiting for \(count == 1 ? "a subscriber" : "\(count) subscribers")")
+      Console.say("waiting for \(Units.count(plan.peersAwaited, "subscriber"))")
     }
   }
 
@@ -72,9 +71,9 @@ struct ReplayReport: Sendable {
         "peers did not take everything within --linger "
           + "\(Units.duration(summary.lingerNanoseconds)); the last messages may be missing there")
     }
-    _ = CompletenessReport(capture, summary.source).write()
-    if summary.damages > 0 {
-      Console.complain("\(capture): \(summary.damages) damaged records were not sent")
+    let others = MessageListing.losses(missing: summary.messagesMissing, damages: summary.damages)
+    if let losses = CompletenessReport(capture, summary.source).losses(and: others) {
+      Console.complain(losses)
     }
   }
 
@@ -104,7 +103,7 @@ struct ReplayReport: Sendable {
     line.add("lateness_max_s", seconds: Double(summary.latenessNanosecondsMax) / 1e9, decimals: 9)
     line.add("held_s", seconds: Double(summary.heldNanoseconds) / 1e9, decimals: 9)
     line.add("damaged", summary.damages)
-    line.add("lost", summary.source.lost)
+    line.add("lost", summary.source.lost + summary.messagesMissing)
     line.add("stopped", summary.isStopped)
     line.add("cut_short", summary.isCutShort)
     return line

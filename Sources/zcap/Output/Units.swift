@@ -14,6 +14,16 @@ enum Units {
     return text
   }
 
+  /// `1 message`, `2,000 messages`.
+  static func count(_ value: some BinaryInteger, _ one: String, _ many: String) -> String {
+    value == 1 ? "1 \(one)" : "\(count(value)) \(many)"
+  }
+
+  /// The same where the plural is regular.
+  static func count(_ value: some BinaryInteger, _ one: String) -> String {
+    count(value, one, one + "s")
+  }
+
   /// `960 B`, `1.5 MB`: decimal, as rates of networks and disks are.
   static func bytes(_ value: some BinaryInteger) -> String {
     scaled(Double(value), by: 1000, ["B", "kB", "MB", "GB", "TB", "PB"])

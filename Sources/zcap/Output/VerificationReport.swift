@@ -61,11 +61,10 @@ struct VerificationReport {
   /// One line: how the capture stands.
   var text: String {
     let found = verification
-    var parts = [found.isWhole ? "whole" : Self.problems(problemCount)]
+    var parts = [found.isWhole ? "whole" : Units.count(problemCount, "problem")]
     if found.isBeingRecorded { parts[0] += " up to now, it is being recorded" }
     parts.append(
-      "\(Units.count(found.messages)) messages in \(found.segments) "
-        + (found.segments == 1 ? "segment" : "segments"))
+      "\(Units.count(found.messages, "message")) in \(Units.count(found.segments, "segment"))")
     if found.lost > 0 { parts.append("\(Units.count(found.lost)) lost") }
     for (bytes, name) in [
       (found.damagedBytes, "damaged"), (found.tornBytes, "torn"), (found.corruptBytes, "corrupt"),
@@ -77,10 +76,6 @@ struct VerificationReport {
     parts.append(
       "\(Units.bytes(found.bytes)) checked in \(time) (\(Units.bytes(bytesPerSecond))/s)")
     return "\(capture.path): \(parts.joined(separator: ", "))"
-  }
-
-  private static func problems(_ count: Int) -> String {
-    count == 1 ? "1 problem" : "\(Units.count(count)) problems"
   }
 
   private var bytesPerSecond: Int { Self.rate(verification.bytes, seconds) }
