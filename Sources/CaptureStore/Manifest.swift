@@ -119,8 +119,12 @@ extension Manifest {
   ) throws(StoreError) -> Manifest {
     let file = CapturePath.manifest(path)
     guard let directory = try files.metadata(path) else { throw .noSuchCapture(path: path) }
+    let segments = try directory.isDirectory ? files.metadata(CapturePath.segments(path)) : nil
     guard directory.isDirectory, let found = try files.metadata(file), !found.isDirectory
-    else { throw .notACapture(path: path) }
+    else {
+      if segments != nil { throw .damagedManifest(path: file, reason: "it is missing") }
+      throw .notACapture(path: path)
+    }
     guard found.size <= sizeMax else {
       throw .damagedManifest(path: file, reason: "\(found.size) bytes is too large for one")
     }

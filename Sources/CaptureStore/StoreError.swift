@@ -59,7 +59,8 @@ extension StoreError: CustomStringConvertible {
       "\(path): another zcap is recording, recovering or indexing it; wait for its end, or use "
         + "another capture"
     case .damagedManifest(let path, let reason):
-      "\(path): cannot be read as a manifest: \(reason); bring it back from a copy"
+      "\(path): cannot be read as a manifest: \(reason); bring it back from a copy, "
+        + "the segments are still there"
     case .newerFormat(let path, let version):
       "\(path): written in format version \(version), this zcap reads up to "
         + "\(Manifest.formatVersion); use a newer zcap"
@@ -76,7 +77,8 @@ extension StoreError: CustomStringConvertible {
     case .noNumbersLeft(let path):
       "\(path): its segments or messages are numbered too high to go on; use another capture"
     case .freeSpace(let path, let free, let needed, let least):
-      "\(path): \(free) bytes are free, \(needed) more would leave less than \(least); "
+      "\(path): \(Self.size(free)) are free, \(Self.size(needed)) more would leave less than "
+        + "\(Self.size(least)); "
         + "make room, or allow less with --min-free"
     case .messageTooLarge(let bytes, let frames):
       "a message of \(bytes) bytes in \(frames) frames does not fit into a record (4 GiB)"
@@ -84,6 +86,12 @@ extension StoreError: CustomStringConvertible {
       "a segment size of \(bytes) bytes is out of range "
         + "(\(allowed.lowerBound) to \(allowed.upperBound))"
     }
+  }
+
+  /// `12.3 GB`, `456 MB`.
+  private static func size(_ bytes: Int) -> String {
+    let tenths = bytes / 100_000_000
+    return tenths >= 10 ? "\(tenths / 10).\(tenths % 10) GB" : "\(bytes / 1_000_000) MB"
   }
 
   /// Source: `strerror(3)`.

@@ -14,6 +14,7 @@ struct Zcap: ParsableCommand {
     discussion: """
       A capture is a directory. A bare name means one in the store: $ZCAP_STORE, else ./captures. \
       Times are RFC 3339, +1m30s from the start of the capture, or -10s from its end. \
+      Lengths of time are seconds, or such as 500ms, 10s, 1m30s, 2h and 1d. \
       Sizes are bytes, or such as 64MiB and 10GB.
 
       Exit codes: 0 done; 1 failed; 3 done, but something was lost or cut short; 64 usage.
@@ -32,6 +33,7 @@ struct Zcap: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot(RawArguments.strings())
+      try (command as? any CheckedCommand)?.check()
       try command.run()
       let failure = DataOutput.failure.load(ordering: .relaxed)
       if failure != 0 {
@@ -66,6 +68,15 @@ struct Zcap: ParsableCommand {
     }
     Glibc.exit(code.rawValue)
   }
+}
+
+/// A command whose arguments have to fit each other.
+///
+/// `validate` of the parser would come before it looks for options that it does not know: the value
+/// of a misspelt one is then taken for something else, and complained about.
+protocol CheckedCommand {
+  /// Throws `ValidationError`.
+  func check() throws
 }
 
 extension ExitCode {

@@ -36,6 +36,8 @@ extension ZcapTests {
       try FileManager.default.createDirectory(
         atPath: rig.capture("folder"), withIntermediateDirectories: false)
       try Data("text".utf8).write(to: URL(fileURLWithPath: rig.capture("file")))
+      try MadeCapture.evenly(3, nanoseconds: 1_000_000).write(rig.capture("gone"))
+      try FileManager.default.removeItem(atPath: "\(rig.capture("gone"))/capture.json")
       let taken = try Publisher()
       let before = try rig.listing(of: rig.directory.path)
 
@@ -77,6 +79,17 @@ extension BadInput {
     .init(["record", ipc, "-o", "$D/store/file"], mention: "$D/store/file", exit: 1),
     .init(["record", ipc, "-o", "/proc/zcap/x"], mention: "/proc/zcap", exit: 1),
     .init(["record", ipc, "--count", "0"] + newCapture, mention: "--count"),
+    .init(["record", ipc, "--duration", "0"] + newCapture, mention: "--duration 0"),
+    .init(["record", "tcp://*:7141"] + newCapture, mention: "tcp://*:7141': '*' is for --bind"),
+    .init(["record", "tcp://h:0"] + newCapture, mention: "tcp://h:0"),
+    .init(["record", ipc, ipc] + newCapture, mention: "named twice"),
+    .init(["record", ipc, "--min-fre", "5%"] + newCapture, mention: "'--min-fre'"),
+    .init(["record", ipc, "--min-fre=5%"] + newCapture, mention: "'--min-fre'"),
+    .init(["record", ipc, "--sequence", "x:frame=1:offset=0:u32"], mention: "'u32' is no type"),
+    .init(
+      ["record", ipc, "--sequence", "x:frame=1:offset=0:u32le:shard"],
+      mention: "'shard' is no type"),
+    .init(["record", ipc, "--sequence", "x:frame=1:u32le"], mention: "four parts"),
     .init(["record", ipc, "--count", "-1"] + newCapture, mention: "--count"),
     .init(["record", ipc, "--duration", "soon"] + newCapture, mention: "soon"),
     .init(["record", ipc, "--duration", "nan"] + newCapture, mention: "nan"),
@@ -91,11 +104,6 @@ extension BadInput {
     .init(["record", ipc, "--topic-rule", "prefix:0"] + newCapture, mention: "prefix:0"),
     .init(["record", ipc, "--label", "nothing"] + newCapture, mention: "nothing"),
     .init(["record", ipc, "--frobnicate"] + newCapture, mention: "--frobnicate"),
-    .init(["record", ipc, ipc] + newCapture, mention: "twice"),
-    .init(["record", "tcp://*:7141"] + newCapture, mention: "--bind"),
-    .init(["record", ipc, "--duration", "0"] + newCapture, mention: "--duration"),
-    .init(["record", ipc, "--sequence", "a:frame=1:offset=0:u32"] + newCapture, mention: "'u32'"),
-    .init(["record", ipc, "--sequence", "a:frame=1:u32le"] + newCapture, mention: "four parts"),
     .init(
       ["record", ipc, "--sequence", "a:frame=x:offset=0:u8"] + newCapture, mention: "'frame=x'"),
     .init(
@@ -108,7 +116,7 @@ extension BadInput {
     .init(["ls", "missing"], mention: "missing: no such capture", exit: 1),
     .init(["ls", "folder"], mention: "folder: not a capture", exit: 1),
     .init(["ls", "file"], mention: "file: not a capture", exit: 1),
-    .init(["ls", "broken"], mention: "broken/capture.json", exit: 1),
+    .init(["ls", "broken"], mention: "it is not JSON; bring it back from a copy", exit: 1),
     .init(["ls", "newer"], mention: "newer: written in format version 2", exit: 1),
     .init(["ls", "newer-segment"], mention: "000.zseg: written in format version 2", exit: 1),
     .init(
@@ -124,6 +132,14 @@ extension BadInput {
     .init(["ls", "-t", "a"], mention: "-t"),
     .init(["ls", "good", "--limit", "2"], mention: "--limit"),
     .init(["ls", "good", "--from", "+1s"], mention: "--from"),
+    .init(
+      ["reindex", "good", "--sequence", "x:frame=1:offset=0"],
+      mention: "four parts"),
+    .init(
+      ["ls", "gone"],
+      mention: "gone/capture.json: cannot be read as a manifest: it is missing; bring it back",
+      exit: 1),
+    .init(["ls", "good", "--limt", "2"], mention: "'--limt'"),
     .init(["reindex"], mention: "captures"),
     .init(["reindex", "missing"], mention: "missing: no such capture", exit: 1),
     .init(["reindex", "folder"], mention: "folder: not a capture", exit: 1),
@@ -148,6 +164,8 @@ extension BadInput {
       .init(
         ["replay", "newer-segment", "--bind", ipc],
         mention: "000.zseg: written in format version 2", exit: 1),
+      .init(["replay", "good", "--bnid", ipc], mention: "'--bnid'"),
+      .init(["replay", "good", "--connect", "tcp://*:7141"], mention: "'*' is for --bind"),
       .init(["replay", "good"], mention: "--bind"),
       .init(["replay", "good", "--bind", ipc, "--connect", ipc], mention: "--connect"),
       .init(["replay", "good", "--bind", "foo://x"], mention: "foo"),

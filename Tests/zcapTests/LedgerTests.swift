@@ -159,6 +159,9 @@ extension ZcapTests {
       print("\(peer): \(failure)")
       #expect(failure.text("reason")?.isEmpty == false && failure.integer("count") ?? 0 >= 1)
       #expect(failure["lost"] == 0)
+      let reason = try #require(failure.text("reason"))
+      let table = try rig.run("ls", "failed", "--events").standardOutput
+      #expect(table.contains(reason.contains(" ") ? "reason=\"\(reason)\"" : "reason=\(reason)"))
       #expect(!rows.contains { $0["event"] == "connected" || $0["event"] == "disconnected" })
       #expect(try rig.run("ls", "failed").exitCode == 0)
       let listing = try rig.run("ls", "failed", "--require-complete")

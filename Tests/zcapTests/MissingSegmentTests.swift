@@ -50,18 +50,18 @@ extension ZcapTests {
     @Test(arguments: Damage.allCases, [0, 1])
     func messagesOfALostSegmentAreMissing(damage: Damage, segment: Int) throws {
       let (rig, intact) = try Self.rig(damaging: segment, damage.apply)
-      let missing = "\(Self.count - intact) messages are missing"
+      let lost = "c: \(Self.count - intact) messages are lost"
       let listing = try rig.run("ls", "c", "--messages", "--json")
       #expect(listing.exitCode == 3 && listing.complaints.count == 1, "\(listing.standardError)")
-      #expect(listing.standardError.contains("c: \(missing), 1 place could not be read"))
+      #expect(listing.standardError.contains(lost), "\(listing)")
       #expect(try JSONRow.rows(listing.standardOutput).count == intact)
 
       let replay = try rig.run(
         "replay", "c", "--bind", rig.endpoint("r"), "--rate", "max", "--loop", "2", "--json")
       #expect(replay.exitCode == 3)
-      #expect(replay.standardError.contains("c: \(missing), 1 place could not be read"))
+      #expect(replay.standardError.contains(lost), "\(replay)")
       let summary = try replay.summary
-      #expect(summary["messages"] == .integer(2 * intact) && summary["damaged"] == 1)
+      #expect(summary["messages"] == .integer(2 * intact) && summary["damaged"] == 0)
       #expect(summary["lost"] == .integer(Self.count - intact))
     }
 

@@ -13,6 +13,11 @@ extension ZcapTests {
       #expect(numbers == once + once + once)
     }
 
+    @Test func helpTellsWhatLoopIsWithoutANumber() throws {
+      let help = try Rig().run("replay", "--help").standardOutput
+      #expect(help.contains("without end") && !help.contains("LoopCount"))
+    }
+
     @Test func loopWithoutANumberGoesOnUntilASignal() throws {
       let rig = try Rig()
       try MadeCapture.evenly(10, nanoseconds: 1_000_000).write(rig.capture("made"))

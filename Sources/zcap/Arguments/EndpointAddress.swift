@@ -14,8 +14,8 @@ struct EndpointAddress: ExpressibleByArgument {
 
   init?(argument: String) { text = argument }
 
-  /// Throws what is wrong with it.
-  func validate() throws {
+  /// Throws what is wrong with it, as one to bind or to connect to.
+  func validate(isBound: Bool) throws {
     guard let colon = text.range(of: "://") else {
       throw ValidationError("'\(text)': not an endpoint; write it like tcp://127.0.0.1:5555")
     }
@@ -34,6 +34,12 @@ struct EndpointAddress: ExpressibleByArgument {
       let isWildcard = port == "*" || port == "!"
       guard rest.contains(":"), isWildcard || UInt16(port) != nil else {
         throw ValidationError("'\(text)': the port is missing or no number up to 65535")
+      }
+      if !isBound && rest.hasPrefix("*") {
+        throw ValidationError("'\(text)': '*' is for --bind; name the host to connect to")
+      }
+      if !isBound && (isWildcard || UInt16(port) == 0) {
+        throw ValidationError("'\(text)': a port to connect to is a number from 1 on")
       }
     }
   }

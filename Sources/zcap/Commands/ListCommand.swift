@@ -2,7 +2,7 @@ import ArgumentParser
 import CaptureIndex
 import CaptureStore
 
-struct ListCommand: ParsableCommand {
+struct ListCommand: ParsableCommand, CheckedCommand {
   static let configuration = CommandConfiguration(
     commandName: "ls",
     abstract: "List captures, what is in one, or its messages.",
@@ -50,7 +50,7 @@ struct ListCommand: ParsableCommand {
   @Flag(help: "One JSON object a line.")
   var json = false
 
-  func validate() throws {
+  func check() throws {
     if messages && capture == nil { throw ValidationError("--messages: name a capture") }
     if events && capture == nil { throw ValidationError("--events: name a capture") }
     if events && messages { throw ValidationError("--events and --messages: one at a time") }

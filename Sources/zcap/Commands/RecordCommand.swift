@@ -4,7 +4,7 @@ import CaptureStore
 import Recording
 import Threads
 
-struct RecordCommand: ParsableCommand {
+struct RecordCommand: ParsableCommand, CheckedCommand {
   static let configuration = CommandConfiguration(
     commandName: "record",
     abstract: "Record what endpoints publish into a new capture.",
@@ -45,9 +45,7 @@ struct RecordCommand: ParsableCommand {
   @Flag(help: "Bind the endpoints instead of connecting to them.")
   var bind = false
 
-  @Option(
-    help: ArgumentHelp("Stop after this time, such as 500ms, 90s, 10m or 1h30m.", valueName: "time")
-  )
+  @Option(help: ArgumentHelp("Stop after this time, such as 10s or 1h30m.", valueName: "time"))
   var duration: TimeSpan?
 
   @Option(help: ArgumentHelp("Stop after this many messages.", valueName: "messages"))
@@ -110,15 +108,12 @@ struct RecordCommand: ParsableCommand {
   @Flag(help: "Status and summary as one JSON object a line on standard output.")
   var json = false
 
-  func validate() throws {
+  func check() throws {
     guard !endpoints.isEmpty else { throw ValidationError("name an endpoint to record") }
-    for endpoint in endpoints {
-      try endpoint.validate()
-      if !bind && endpoint.text.hasPrefix("tcp://*:") {
-        throw ValidationError("'\(endpoint.text)': to wait there for publishers, add --bind")
-      }
-      if !bind && (endpoint.text.hasSuffix(":0") || endpoint.text.hasSuffix(":*")) {
-        throw ValidationError("'\(endpoint.text)': a port to connect to is a number from 1 on")
+    for (index, endpoint) in endpoints.enumerated() {
+      try endpoint.validate(isBound: bind)
+      if endpoints[..<index].contains(where: { $0.text == endpoint.text }) {
+        throw ValidationError("'\(endpoint.text)': named twice; it would be recorded twice")
       }
     }
     guard hwm >= 0, hwm <= Int(Int32.max) else {
@@ -136,14 +131,10 @@ struct RecordCommand: ParsableCommand {
     if output == "" { throw ValidationError("-o: the name of the capture is empty") }
     if append && output == nil { throw ValidationError("--append: name the capture with -o") }
     for sequence in sequences { _ = try sequence.rule() }
-    let addresses = endpoints.map(\.text)
-    if let twice = addresses.indices.first(where: { addresses[..<$0].contains(addresses[$0]) }) {
-      throw ValidationError("\(addresses[twice]) is there twice: all of it would be stored twice")
-    }
-    if let duration, duration.nanoseconds <= 0 {
+    if count == 0 { throw ValidationError("--count 0: there would be nothing to record") }
+    if duration?.nanoseconds == 0 {
       throw ValidationError("--duration 0: there would be nothing to record")
     }
-    if count == 0 { throw ValidationError("--count 0: there would be nothing to record") }
   }
 
   func run() throws {

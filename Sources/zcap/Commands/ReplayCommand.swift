@@ -6,7 +6,7 @@ import Replaying
 import Synchronization
 import Threads
 
-struct ReplayCommand: ParsableCommand {
+struct ReplayCommand: ParsableCommand, CheckedCommand {
   static let configuration = CommandConfiguration(
     commandName: "replay",
     abstract: "Publish a capture again, at its own pace or another.",
@@ -65,7 +65,7 @@ struct ReplayCommand: ParsableCommand {
   @Flag(help: "Summary as a JSON object on standard output.")
   var json = false
 
-  func validate() throws {
+  func check() throws {
     // A value that does not parse would count as the flag without one.
     if let given = CommandLine.arguments.first(where: { $0.hasPrefix("--loop=") }) {
       let value = String(given.dropFirst("--loop=".count))
@@ -77,7 +77,9 @@ struct ReplayCommand: ParsableCommand {
     guard ways == 1 else {
       throw ValidationError("say where to: one of --bind, --connect or --map")
     }
-    for endpoint in [bind, connect] + maps.map(\.new) { try endpoint?.validate() }
+    try bind?.validate(isBound: true)
+    try connect?.validate(isBound: false)
+    for map in maps { try map.new.validate(isBound: map.isBound) }
     for (index, map) in maps.enumerated() {
       if maps[..<index].contains(where: { $0.recorded == map.recorded }) {
         throw ValidationError("--map \(map.recorded): mapped twice")
@@ -184,5 +186,5 @@ struct LoopCount: ExpressibleByArgument, CustomStringConvertible {
     self.count = count
   }
 
-  var description: String { count.map(String.init) ?? "until stopped" }
+  var description: String { count.map(String.init) ?? "without end" }
 }

@@ -59,7 +59,7 @@ struct EventListing {
   private static func text(_ value: StoredEvent.Value) -> String {
     switch value {
     case .number(let number): String(number)
-    case .text(let text): text.contains(" ") ? "\"\(text)\"" : text
+    case .text(let text): text.isEmpty || text.contains(" ") ? "\"\(text)\"" : text
     }
   }
 }
