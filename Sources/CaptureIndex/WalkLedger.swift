@@ -114,10 +114,12 @@ struct WalkLedger {
     // Other kinds speak of losses that are told in another place, too.
     let lost =
       event.kind == "refused" ? max(0, min(event.number("lost") ?? 1, Self.lostAtOnceMax)) : 0
-    if event.kind == "recovered", let number = event.number("segment"), number >= 0 {
+    if event.kind == "recovered", let number = event.number("segment"), number >= 0,
+      let damagedBytes = event.number("damaged_bytes")
+    {
       // What had been safe is corruption, whenever it was found.
       let isCorrupt = event.number("corrupt_bytes") ?? 0 > 0
-      let bytes = isCorrupt ? 0 : max(0, min(event.number("damaged_bytes") ?? 0, Self.lostMax))
+      let bytes = isCorrupt ? 0 : max(0, min(damagedBytes, Self.lostMax))
       news.segments[UInt64(number), default: SegmentFacts()].recoveredBytes = bytes
     }
     if totals.recordedEvents < Self.eventsMax {

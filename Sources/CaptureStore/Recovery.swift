@@ -271,6 +271,8 @@ private struct RecoverySurvey {
 
   /// Messages up to a place were recorded, whatever is there of them. Returns how many are not.
   mutating func goOn(behind known: RecordPlace) -> UInt64 {
+    // Nothing was ever recorded there: that is no index of ours.
+    guard max(known.segment, known.sequence) <= FormatLimits.countMaxToGoOn else { return 0 }
     let isBegun = known.offset > RecordLayout.firstOffset
     nextNumber = max(nextNumber, known.segment + (isBegun ? 1 : 0))
     guard known.sequence > nextSequence else { return 0 }
@@ -278,9 +280,11 @@ private struct RecoverySurvey {
     nextSequence = known.sequence
     events.append(
       StoredEvent(
-        Recovery.Ending(
-          segment: known.segment, offset: known.offset, nextSequence: nextSequence, tornBytes: 0,
-          damagedBytes: 0, corruptBytes: 0, messagesMissing: missing)))
+        "recovered",
+        [
+          "segment": .number(Int64(known.segment)), "offset": .number(Int64(known.offset)),
+          "next_sequence": .number(Int64(nextSequence)), "lost": .number(Int64(missing)),
+        ]))
     return missing
   }
 

@@ -107,6 +107,15 @@ import Testing
     #expect(found.damagedBytes == Int64(tear.length + later.length))
   }
 
+  @Test func whatOnlyTheIndexKnewMakesNoTearOfIt() throws {
+    let tear = try record(15)
+    try spoil(tear.end - 1)
+    let known = RecordPlace(segment: 0, offset: 60_000, sequence: 30)
+    #expect(try Recovery.recover(capture, known: known).messagesMissing == 11)
+    let found = try overview()
+    #expect(found.damagedBytes == 0 && found.tornBytes == Int64(tear.length) && found.lost == 11)
+  }
+
   @Test func aSealedSegmentHasNoTears() throws {
     let sealed = try Capture.recorded(
       directory.file("sealed"), (0..<20).map { TestMessage("topic", "payload \($0)") })

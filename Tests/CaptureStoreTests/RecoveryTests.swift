@@ -174,6 +174,17 @@ import Testing
     #expect(try Capture(path: path).segmentFiles().map(\.number) == [0, 2, 3])
   }
 
+  @Test(arguments: [
+    RecordPlace(segment: .max, offset: .max, sequence: 1000),
+    RecordPlace(segment: 0, offset: 5000, sequence: .max),
+    RecordPlace(segment: 1 << 60, offset: 4096, sequence: 1 << 60),
+  ])
+  func whatNoIndexOfOursSaysIsNotBelieved(known: RecordPlace) throws {
+    try abandon([TestMessage("a")])
+    #expect(try Recovery.recover(Capture(path: path), known: known).messagesMissing == 0)
+    #expect(try walk().missing.isEmpty)
+  }
+
   @Test func whatAnIndexKnewIsWrittenDown() throws {
     _ = try Capture.recorded(path, Self.messages, segmentSize: 64 << 10)
     try FileManager.default.removeItem(atPath: CapturePath.segments(path))
