@@ -182,7 +182,8 @@ struct IndexDatabase {
       let row = try Self.progress(database)
       let place = try Self.place(row)
       let messages = try Self.summaries(database).reduce(0) { $0 &+ UInt64($1.total.messages) }
-      return try messages &+ UInt64(row.total("missing")) == place.sequence ? place : nil
+      let known = try messages &+ UInt64(row.total("missing"))
+      return known == place.sequence && known <= Self.totals.upperBound ? place : nil
     }
   }
 

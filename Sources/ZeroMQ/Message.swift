@@ -57,14 +57,18 @@ import CZeroMQ
     if frameCount == capacity { grow() }
     let frame = unsafe messages + frameCount
     _ = unsafe zmq_msg_init(frame)
-    guard retrying({ unsafe zmq_msg_recv(frame, socket.handle, flags) }) >= 0 else { return nil }
-    unsafe (buffers + frameCount).initialize(to: Self.bytes(of: frame))
+    let count = retrying { unsafe zmq_msg_recv(frame, socket.handle, flags) }
+    guard count >= 0 else { return nil }
+    // Up to 2 GiB it is the size of the frame.
+    let bytes =
+      count < .max
+      ? unsafe UnsafeRawBufferPointer(start: zmq_msg_data(frame), count: Int(count))
+      : unsafe Self.bytes(of: frame)
+    unsafe (buffers + frameCount).initialize(to: bytes)
     frameCount += 1
     return unsafe zmq_msg_more(frame) != 0
   }
 
-  /// The size is asked for, not taken from `zmq_msg_recv`, which stops counting at 2 GiB.
-  ///
   /// Source: `zmq_msg_data(3)`, `zmq_msg_size(3)`.
   private static func bytes(of frame: UnsafeMutablePointer<zmq_msg_t>) -> UnsafeRawBufferPointer {
     unsafe UnsafeRawBufferPointer(start: zmq_msg_data(frame), count: zmq_msg_size(frame))
