@@ -108,6 +108,7 @@ import Testing
     try writer!.finish()
     #expect(try live.advance() == .caughtUp)
     writer = nil
+    try capture.waitUntilUnused()
     #expect(try live.advance() == .final)
     try live.close()
 

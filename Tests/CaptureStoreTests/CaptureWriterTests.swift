@@ -45,7 +45,7 @@ import Testing
     #expect(try capture.isBeingRecorded)
     try writer?.finish()
     writer = nil
-    #expect(try !capture.isBeingRecorded)
+    try capture.waitUntilUnused()
   }
 
   @Test func aSecondWriterIsRefused() throws {

@@ -88,7 +88,7 @@ import Testing
       return
     }
     let capture = try Capture(path: scene.path)
-    let walk = CaptureWalk(capture)
+    let walk = try CaptureWalk(unused: capture)
     #expect(walk.inOrder == told.accepted && walk.isClean, what)
     var isSealed = true
     for file in try capture.segmentFiles() {
@@ -105,7 +105,7 @@ import Testing
     try FileManager.default.createDirectory(atPath: found, withIntermediateDirectories: false)
     try scene.disk.losePower(into: found)
     let durable = Int(told.durable?.sequence ?? 0)
-    let after = CaptureWalk(try Capture(path: "\(found)/c"))
+    let after = try CaptureWalk(unused: Capture(path: "\(found)/c"))
     #expect((0..<durable).allSatisfy { after.messages[UInt64($0)] == told.accepted[$0] }, what)
     for place in try checkpoints(capture) {
       #expect(place.sequence <= durable, what)
@@ -113,7 +113,7 @@ import Testing
     if !told.isAnythingTold { #expect(durable == told.accepted.count, what) }
 
     _ = try Recovery.recover(capture)
-    #expect(CaptureWalk(capture).inOrder == told.accepted, what)
+    #expect(try CaptureWalk(unused: capture).inOrder == told.accepted, what)
   }
 
   private static func checkpoints(_ capture: Capture) throws -> [RecordPlace] {
@@ -185,7 +185,7 @@ import Testing
     try last.seek(toOffset: 30_000)
     try last.write(contentsOf: [1, 2, 3])
     try last.close()
-    let walk = CaptureWalk(try Capture(path: scene.path))
+    let walk = try CaptureWalk(unused: Capture(path: scene.path))
     #expect(walk.order.count > 16 && !walk.missing.isEmpty && !walk.damages.isEmpty)
     return walk
   }
@@ -210,7 +210,7 @@ import Testing
 
       scene.disk.fail(nil)
       for round in ["then", "recovered", "recovered twice"] {
-        let walk = CaptureWalk(try Capture(path: scene.path))
+        let walk = try CaptureWalk(unused: Capture(path: scene.path))
         #expect(walk.order == before.order && walk.messages == before.messages, "\(round) \(what)")
         #expect(walk.missing == before.missing, "\(round) \(what)")
         let tree = try fileTree(scene.path)

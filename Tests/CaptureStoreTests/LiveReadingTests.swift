@@ -106,6 +106,7 @@ import Threads
       return
     }
     writer = nil
+    try cursor.capture.waitUntilUnused()
     guard case .caughtUp(isFinal: true) = cursor.next() else {
       Issue.record("the writer is gone")
       return

@@ -250,6 +250,7 @@ import Testing
     #expect(found.isBeingRecorded && found.isWhole && found.messages == 200, "\(found.problems)")
     try writer.finish()
     writer.unlock()
+    try capture.waitUntilUnused()
     let sealed = try Verification.verify(capture, threads: 2)
     #expect(!sealed.isBeingRecorded && sealed.isSealed && sealed.isWhole)
   }

@@ -22,6 +22,12 @@ public struct CaptureWalk: Sendable {
     advance(&cursor)
   }
 
+  /// Walks a capture that nobody writes any more.
+  public init(unused capture: Capture) throws {
+    try capture.waitUntilUnused()
+    self.init(capture)
+  }
+
   /// Goes on with a cursor until it has caught up.
   public mutating func advance(_ cursor: inout CaptureCursor, stepsMax: Int = 1_000_000) {
     for _ in 0..<stepsMax {
@@ -63,5 +69,15 @@ public struct CaptureWalk: Sendable {
 
   public func isMissing(_ sequence: UInt64) -> Bool {
     missing.contains { $0.contains(sequence) }
+  }
+}
+
+extension Capture {
+  /// Waits until its writer is gone, after it was let go.
+  ///
+  /// A child process that another test is starting holds a copy of every lock of this process
+  /// until it runs its own program, so a writer may seem to be there a little longer.
+  public func waitUntilUnused() throws {
+    try waitFor("\(path) has no writer") { try !isBeingRecorded }
   }
 }
