@@ -7,6 +7,9 @@ struct CounterBook {
   /// Counters that are followed; more of them are no counters.
   static let countersMax = 20_000
 
+  /// What is told of counters, in the table `event`.
+  static let eventKinds = ["unreadable", "gap", "repeat", "reordered", "restart", "uncounted"]
+
   let rules: [SequenceRule]
   private(set) var counters: [Counter] = []
   private var changed: Set<Int> = []

@@ -51,7 +51,7 @@ extension IndexReader {
       sql: """
         SELECT address FROM endpoint
         WHERE id NOT IN (SELECT endpoint FROM event WHERE kind = 'connected' AND endpoint >= 0)
-          AND id NOT IN (SELECT endpoint FROM summary)
+          AND id NOT IN (SELECT endpoint FROM summary WHERE messages > 0)
         ORDER BY id
         """)
     return try silent.map { .silent(endpoint: try $0.text("address")) }

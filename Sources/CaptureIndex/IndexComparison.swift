@@ -33,13 +33,37 @@ struct IndexComparison {
         """)
   }
 
+  /// The same for the blocks of a ring from one segment on: numbers of topics and the like depend
+  /// on what made room.
+  func differencesOfRing(from first: UInt64) throws -> [String] {
+    let blocks = "SELECT * FROM block WHERE segment >= \(first) ORDER BY id"
+    let contents = """
+      SELECT block, endpoint, coalesce(hex(name), '-') AS topic,
+        sum(block_summary.messages) AS messages, sum(block_summary.bytes) AS bytes
+      FROM block_summary JOIN summary ON summary.id = summary JOIN topic ON topic.id = topic
+      WHERE block >= (SELECT min(id) FROM block WHERE segment >= \(first))
+      GROUP BY block, endpoint, name ORDER BY block, endpoint, name
+      """
+    return try [
+      difference(in: blocks, key: ["id"]).map { "block: \($0)" },
+      difference(in: contents, key: ["block", "endpoint", "topic"]).map { "block_summary: \($0)" },
+    ].compactMap { $0 }
+  }
+
   private func difference(in table: String) throws -> String? {
     let columns = try made.columns(in: table).map(\.name)
     guard try stored.columns(in: table).map(\.name) == columns else {
       return "has other columns"
     }
     let key = try made.primaryKey(table).columns
-    let rows = try (Self.rows(stored, table, key), Self.rows(made, table, key))
+    let order = key.map { $0.quotedDatabaseIdentifier }.joined(separator: ", ")
+    return try difference(
+      in: "SELECT * FROM \(table.quotedDatabaseIdentifier) ORDER BY \(order)", key: key)
+  }
+
+  /// What differs first in what a statement selects, in the order of its key.
+  private func difference(in sql: String, key: [String]) throws -> String? {
+    let rows = try (Row.fetchCursor(stored, sql: sql), Row.fetchCursor(made, sql: sql))
     while true {
       switch try (rows.0.next(), rows.1.next()) {
       case (nil, nil): return nil
@@ -49,19 +73,11 @@ struct IndexComparison {
         if left == right { continue }
         let names = (Self.name(left, key), Self.name(right, key))
         guard names.0 == names.1 else { return "\(names.0) where \(names.1) should be" }
-        let column = columns.first { !Self.isSame(left, right, $0) } ?? "?"
+        let column = right.columnNames.first { !Self.isSame(left, right, $0) } ?? "?"
         return "\(names.0): \(column) is \(Self.text(left, column)), should be "
           + Self.text(right, column)
       }
     }
-  }
-
-  private static func rows(
-    _ database: Database, _ table: String, _ key: [String]
-  ) throws -> RowCursor {
-    let order = key.map { $0.quotedDatabaseIdentifier }.joined(separator: ", ")
-    return try Row.fetchCursor(
-      database, sql: "SELECT * FROM \(table.quotedDatabaseIdentifier) ORDER BY \(order)")
   }
 
   private static func isSame(_ left: Row, _ right: Row, _ column: String) -> Bool {

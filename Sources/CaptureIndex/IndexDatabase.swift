@@ -154,13 +154,13 @@ struct IndexDatabase {
     let place = walk.cursor.place
     let totals = walk.ledger.totals
     try database.cachedStatement(
-      sql: "INSERT OR REPLACE INTO progress VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+      sql: "INSERT OR REPLACE INTO progress VALUES (1\(String(repeating: ", ?", count: 17)))"
     ).execute(arguments: [
       capture.manifest.uuid.uuidString, walk.rule.description, walk.counters.rules.storedText,
-      Int64(place.segment), place.offset, Int64(place.sequence), totals.missing,
-      totals.lostOnTheWay, totals.recordedEvents, totals.derivedEvents, totals.damages,
-      totals.damagedBytesUnlisted, totals.lastTime, walk.openBlock.map { $0.id },
-      totals.isCounterLimitTold,
+      Int64(place.segment), place.offset, Int64(place.sequence), totals.missing, totals.retired,
+      totals.lostOnTheWay, totals.recordedEvents, totals.derivedEvents, totals.nextEvent,
+      totals.damages, totals.damagedBytesUnlisted, totals.lastTime,
+      walk.openBlock.map { $0.id }, totals.isCounterLimitTold,
     ])
     let endpoint = try database.cachedStatement(sql: "INSERT OR IGNORE INTO endpoint VALUES (?, ?)")
     for (id, recorded) in capture.manifest.endpoints.enumerated() {
@@ -182,7 +182,7 @@ struct IndexDatabase {
       let row = try Self.progress(database)
       let place = try Self.place(row)
       let messages = try Self.summaries(database).reduce(0) { $0 &+ UInt64($1.total.messages) }
-      let known = try messages &+ UInt64(row.total("missing"))
+      let known = try messages &+ UInt64(row.total("missing")) &+ UInt64(row.total("retired"))
       return known == place.sequence && known <= Self.totals.upperBound ? place : nil
     }
   }
@@ -199,7 +199,9 @@ struct IndexDatabase {
       )
     }
     guard let last else { return true }
-    for row in ends {
+    // In a ring, what is before its first segment made room.
+    let first = capture.isRing ? try capture.firstNumber ?? .max : 0
+    for row in ends where UInt64(try row.count("segment")) >= first {
       let size = endings.sizes[UInt64(try row.count("segment"))]
       guard let size, size >= (try row.count("end_offset")) else { return false }
     }
@@ -252,7 +254,7 @@ struct IndexDatabase {
   /// Counts that the walk goes on from; beyond any capture, and adding to them cannot overflow.
   static let totals: ClosedRange<Int64> = 0...1 << 60
 
-  private static func summaries(_ database: Database) throws -> [IndexWalk.Summary] {
+  static func summaries(_ database: Database) throws -> [IndexWalk.Summary] {
     try Row.fetchAll(database, sql: "SELECT * FROM summary ORDER BY id").map { row in
       var summary = IndexWalk.Summary(
         endpoint: try row.count("endpoint", max: endpointMax),
@@ -281,15 +283,18 @@ struct IndexDatabase {
     return block
   }
 
-  private static func tally(_ row: Row) throws -> Tally {
+  fileprivate static func tally(_ row: Row) throws -> Tally {
     Tally(
       messages: try row.integer("messages", in: totals),
       bytes: try row.integer("bytes", in: totals),
       firstTime: try row.integer("first_time_ns"), lastTime: try row.integer("last_time_ns"))
   }
 
-  static func eras(_ database: Database) throws -> [IndexWalk.Era] {
-    try Row.fetchAll(database, sql: "SELECT * FROM era ORDER BY first_sequence").map { row in
+  static func eras(
+    _ database: Database, where condition: String = "TRUE"
+  ) throws -> [IndexWalk.Era] {
+    let sql = "SELECT * FROM era WHERE \(condition) ORDER BY first_sequence"
+    return try Row.fetchAll(database, sql: sql).map { row in
       IndexWalk.Era(
         endpoint: try row.count("endpoint", max: endpointMax),
         topic: try row.count("topic", max: TopicTable.overflow),

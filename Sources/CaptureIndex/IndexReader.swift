@@ -35,7 +35,7 @@ public final class IndexReader {
       guard try !endings.mayHaveLostPower, try index.isBacked(by: capture, endings) else {
         return nil
       }
-      return try Self.isComplete(index, capture)
+      return try Self.isComplete(index, capture) && !Self.isAhead(capture, of: index)
         ? index
         : Self.complete(index, capture, rule, sequences)
     }
@@ -54,6 +54,12 @@ public final class IndexReader {
     return false
   }
 
+  /// Whether segments of a ring made room that the index still knows of.
+  private static func isAhead(_ capture: Capture, of index: IndexDatabase) throws -> Bool {
+    guard capture.isRing, let first = try capture.firstNumber else { return false }
+    return try index.hasBlocks(before: first)
+  }
+
   private static func complete(
     _ index: IndexDatabase?, _ capture: Capture, _ rule: TopicRule,
     _ sequences: [SequenceRule]
@@ -66,6 +72,9 @@ public final class IndexReader {
     }
     while try walk.advance(steps: 100_000) == .more { try completed.store(&walk) }
     try completed.store(&walk)
+    if capture.isRing, let first = try capture.firstNumber {
+      try completed.retire(before: first, &walk)
+    }
     return completed
   }
 
@@ -94,6 +103,7 @@ public final class IndexReader {
             codec.tag AS codec, messages, bytes, first_time_ns, last_time_ns
           FROM summary LEFT JOIN endpoint ON endpoint.id = summary.endpoint
             JOIN topic ON topic.id = summary.topic JOIN codec ON codec.id = summary.codec
+          WHERE messages > 0
           ORDER BY summary.endpoint, topic.name, codec.tag
           """)
       return try rows.map {
@@ -134,12 +144,12 @@ public final class IndexReader {
         sql: """
           SELECT min(first_time_ns) AS first, max(last_time_ns) AS last,
             coalesce(sum(messages), 0) AS messages, coalesce(sum(bytes), 0) AS bytes,
-            (SELECT count(*) FROM topic WHERE id > 0) AS topics,
+            count(DISTINCT CASE WHEN topic > 0 THEN topic END) AS topics,
             (SELECT coalesce(sum(end_offset - offset), 0) FROM damages WHERE is_corruption)
               AS damaged,
             (SELECT coalesce(sum(end_offset - offset), 0) FROM damages WHERE NOT is_corruption)
               AS torn
-          FROM summary
+          FROM summary WHERE messages > 0
           """)!
       let messages = try row.total("messages")
       let totals = try IndexDatabase.ledger(IndexDatabase.progress(database))

@@ -6,7 +6,7 @@ import GRDB
 /// nanoseconds, sizes are bytes, sequences count messages from the start of the capture.
 enum IndexSchema {
   /// `PRAGMA user_version`. An index of another version is made anew, never migrated.
-  static let version = 3
+  static let version = 4
 
   static func create(_ database: Database) throws {
     try database.execute(sql: tables)
@@ -25,9 +25,11 @@ enum IndexSchema {
       offset INTEGER NOT NULL,         --   bytes from the start of the segment
       sequence INTEGER NOT NULL,       --   the sequence expected there
       missing INTEGER NOT NULL,        -- messages that were recorded and are not there any more
+      retired INTEGER NOT NULL,        -- messages that made room in a ring, lost ones included
       lost_on_the_way INTEGER NOT NULL, -- messages that events and counters tell to be lost
       recorded_events INTEGER NOT NULL, -- rows of event, and those too many for it: as recorded,
       derived_events INTEGER NOT NULL, --   and as counters tell
+      next_event INTEGER NOT NULL,     -- the id of the next one
       damages INTEGER NOT NULL,        -- rows of damage
       damaged_bytes_unlisted INTEGER NOT NULL, -- bytes of damage too much for it
       last_time_ns INTEGER,            -- of the last record
@@ -43,7 +45,7 @@ enum IndexSchema {
     -- The tags of a message's frames, joined by '|'.
     CREATE TABLE codec (id INTEGER PRIMARY KEY, tag TEXT NOT NULL UNIQUE);
 
-    -- Running totals of each endpoint, topic and codec tag.
+    -- Running totals of each endpoint, topic and codec tag; 0 messages where all made room.
     CREATE TABLE summary (
       id INTEGER PRIMARY KEY,
       endpoint INTEGER NOT NULL REFERENCES endpoint,
@@ -152,7 +154,7 @@ enum IndexSchema {
         strftime('%Y-%m-%dT%H:%M:%fZ', last_time_ns / 1e9, 'unixepoch') AS last
       FROM summary JOIN endpoint ON endpoint.id = summary.endpoint
         JOIN topic ON topic.id = summary.topic JOIN codec ON codec.id = summary.codec
-      ORDER BY summary.endpoint, topic.name, codec.tag;
+      WHERE summary.messages > 0 ORDER BY summary.endpoint, topic.name, codec.tag;
 
     -- Damage, and whether it is corruption.
     CREATE VIEW damages AS
@@ -178,7 +180,7 @@ enum IndexSchema {
         max(0, progress.missing + progress.lost_on_the_way) AS lost,
         strftime('%Y-%m-%dT%H:%M:%fZ', min(first_time_ns) / 1e9, 'unixepoch') AS start,
         strftime('%Y-%m-%dT%H:%M:%fZ', max(last_time_ns) / 1e9, 'unixepoch') AS "end"
-      FROM progress LEFT JOIN summary;
+      FROM progress LEFT JOIN summary ON summary.messages > 0;
 
     -- Messages per second of time, from whole blocks.
     CREATE VIEW activity AS

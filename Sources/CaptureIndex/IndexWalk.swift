@@ -139,7 +139,11 @@ struct IndexWalk {
   mutating func advance(
     steps count: Int, upTo sequence: UInt64 = .max
   ) throws(StoreError) -> End {
-    defer { for number in cursor.takeSealed() { ledger.seal(number) } }
+    defer {
+      for number in cursor.takeSealed() { ledger.seal(number) }
+      ledger.totals.retired = min(
+        WalkLedger.lostMax, ledger.totals.retired &+ Int64(clamping: cursor.takeRetired()))
+    }
     var left = count
     while left > 0 && cursor.nextSequence < sequence || cursor.isMidway {
       left -= 1
@@ -350,6 +354,26 @@ struct IndexWalk {
       let id = openBlock!.summaries[index].id
       openBlock!.summaries[index].tally = summaries[id].inBlock
       news.summaries.insert(id)
+    }
+  }
+
+  // MARK: - Rings
+
+  /// What is left of a ring, by its index, when some of it has made room.
+  struct Remainder {
+    /// As many as there are.
+    var totals: [Tally]
+    var ledger: WalkLedger.Totals
+    /// Eras that went.
+    var eras: [Era]
+  }
+
+  /// Forgets what made room. Right after its news were stored.
+  mutating func forget(allBut remainder: Remainder) {
+    for (id, total) in remainder.totals.enumerated() { summaries[id].total = total }
+    ledger.totals = remainder.ledger
+    for era in remainder.eras {
+      states[stateID(endpoint: era.endpoint, topic: era.topic)].eras -= 1
     }
   }
 

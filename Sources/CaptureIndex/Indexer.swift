@@ -7,6 +7,8 @@ import GRDB
 public final class Indexer {
   private let database: IndexDatabase
   private var walk: IndexWalk
+  /// Of a ring: segments before this one are not in the index any more.
+  private var firstNumber: UInt64 = 0
 
   /// Creates the index of a capture, in place of any that is there.
   public init(
@@ -63,11 +65,25 @@ public final class Indexer {
     let place = walk.cursor.place
     let end = try walk.advance(steps: Self.stepsMax, upTo: sequence)
     if walk.cursor.place != place || end == .final { try store() }
+    if walk.cursor.capture.isRing { try followRing(isEager: end == .final) }
     return switch end {
     case .more: .behind
     case .caughtUp: .caughtUp
     case .final: .final
     }
+  }
+
+  /// Forgets what made room, an eighth of it at a time: it costs a look at all that is left.
+  private func followRing(isEager: Bool) throws {
+    let place = walk.cursor.place.segment
+    guard let first = try walk.cursor.capture.firstNumber, place > firstNumber else { return }
+    // The block that still grows is needed until it is stored whole.
+    let retired = min(first, walk.openBlock?.segment ?? first)
+    guard retired > firstNumber, isEager || retired - firstNumber > (place - retired) / 8 else {
+      return
+    }
+    try IndexError.told(walk.cursor.capture.path) { try database.retire(before: retired, &walk) }
+    firstNumber = retired
   }
 
   /// Messages indexed so far.
@@ -79,7 +95,10 @@ public final class Indexer {
   public var messagesLostOnTheWay: Int64 { walk.ledger.totals.lostOnTheWay }
 
   /// Ends with one plain file on disk.
-  public func close() throws { try database.close() }
+  public func close() throws {
+    if walk.cursor.capture.isRing { try followRing(isEager: true) }
+    try database.close()
+  }
 
   /// Makes the index of a capture anew. Rules that are given replace those of its manifest.
   ///

@@ -60,10 +60,12 @@ extension IndexDatabase {
   static func ledger(_ row: Row) throws -> WalkLedger.Totals {
     WalkLedger.Totals(
       missing: try row.integer("missing", in: totals),
+      retired: try row.integer("retired", in: totals),
       lostOnTheWay: try row.integer(
         "lost_on_the_way", in: -WalkLedger.lostMax...WalkLedger.lostMax),
       recordedEvents: try row.integer("recorded_events", in: totals),
       derivedEvents: try row.integer("derived_events", in: totals),
+      nextEvent: try row.integer("next_event", in: totals),
       damages: try row.integer("damages", in: totals),
       damagedBytesUnlisted: try row.integer("damaged_bytes_unlisted", in: totals),
       lastTime: try row.optionalTime("last_time_ns"),

@@ -19,6 +19,10 @@ public struct MessageReader {
   /// that have been read to their ends.
   public private(set) var messagesMissing: Int64 = 0
 
+  /// Messages of a ring that made room before they were read.
+  public private(set) var messagesRetired: Int64 = 0
+
+  private let isRing: Bool
   private let pool: SegmentPool
   private let selection: Selection
   private let rule: TopicRule
@@ -36,6 +40,7 @@ public struct MessageReader {
     capture: Capture, pool: SegmentPool, selection: Selection, rule: TopicRule,
     blocks: [BlockPlace], tagger: CodecTagger?
   ) {
+    isRing = capture.isRing
     self.pool = pool
     self.selection = selection
     self.rule = rule
@@ -110,7 +115,12 @@ public struct MessageReader {
       move(to: block.start, in: try pool.segment(block.start.segment))
     } catch {
       cursor = nil
-      lose(block.start.segment)
+      if isRing && error.isVanished {
+        messagesRetired += messagesLeft
+        messagesLeft = 0
+      } else {
+        lose(block.start.segment)
+      }
     }
   }
 
@@ -206,6 +216,9 @@ extension IndexReader {
       let times: [any DatabaseValueConvertible] = [
         selection.from ?? .min, selection.until ?? .max,
       ]
+      if capture.isRing, let first = try capture.firstNumber {
+        conditions.append("segment >= \(first)")
+      }
       if let ids = try Self.summaries(selection, database) {
         let list = ids.map(String.init).joined(separator: ", ")
         conditions.append(

@@ -61,10 +61,14 @@ struct WalkLedger {
   /// What is handed on when a walk is resumed.
   struct Totals: Hashable {
     var missing: Int64 = 0
+    /// Those that made room in a ring, lost ones included.
+    var retired: Int64 = 0
     /// Lost by what events and counters say.
     var lostOnTheWay: Int64 = 0
     var recordedEvents: Int64 = 0
     var derivedEvents: Int64 = 0
+    /// The id of the next event that is listed.
+    var nextEvent: Int64 = 0
     var damages: Int64 = 0
     var damagedBytesUnlisted: Int64 = 0
     /// Of the last record that was read.
@@ -75,8 +79,9 @@ struct WalkLedger {
     var lost: Int64 { max(0, min(WalkLedger.lostMax, missing + lostOnTheWay)) }
     var events: Int64 { recordedEvents + derivedEvents }
 
-    fileprivate var nextID: Int64 {
-      min(recordedEvents, WalkLedger.eventsMax) + min(derivedEvents, WalkLedger.eventsMax)
+    fileprivate mutating func takeEventID() -> Int64 {
+      defer { nextEvent += 1 }
+      return nextEvent
     }
   }
 
@@ -125,8 +130,8 @@ struct WalkLedger {
     if totals.recordedEvents < Self.eventsMax {
       news.events.append(
         Event(
-          id: totals.nextID, firstSequence: record.sequence, segment: segment.header.number,
-          offset: record.offset, time: time, kind: event.kind,
+          id: totals.takeEventID(), firstSequence: record.sequence,
+          segment: segment.header.number, offset: record.offset, time: time, kind: event.kind,
           endpoint: event.text("endpoint") == nil ? nil : Int(record.endpoint), lost: lost,
           detail: String(decoding: event.json, as: UTF8.self)))
     }
@@ -191,8 +196,9 @@ struct WalkLedger {
     if totals.derivedEvents < Self.eventsMax {
       news.events.append(
         Event(
-          id: totals.nextID, firstSequence: record.sequence, segment: segment.header.number,
-          offset: record.offset, time: time, kind: event.kind, endpoint: endpoint, lost: lost,
+          id: totals.takeEventID(), firstSequence: record.sequence,
+          segment: segment.header.number, offset: record.offset, time: time, kind: event.kind,
+          endpoint: endpoint, lost: lost,
           detail: String(decoding: event.json, as: UTF8.self)))
     }
     totals.derivedEvents += 1

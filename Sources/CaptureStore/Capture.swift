@@ -20,6 +20,35 @@ public struct Capture: Sendable {
     (try? FileSystem.system.metadata(path)) ?? nil != nil
   }
 
+  /// Whether its oldest segments make room for new ones.
+  public var isRing: Bool { manifest.keep != nil }
+
+  /// Where its first segment should be; what is before it is not missing. nil for a ring, which
+  /// begins with whatever segment is there.
+  var beginning: Manifest.Beginning? {
+    isRing ? nil : manifest.begins ?? Manifest.Beginning(segment: 0, sequence: 0)
+  }
+
+  /// The number of the first segment that is there; what is before it made room. nil: there is none.
+  package var firstNumber: UInt64? {
+    get throws(StoreError) { try segmentFiles().first?.number }
+  }
+
+  /// Whether it is a ring of which a segment has made room, with all before it: none of them is in
+  /// use.
+  package func hasRetired(_ number: UInt64) throws(StoreError) -> Bool {
+    guard isRing else { return false }
+    for file in try segmentFiles() {
+      if file.number > number { break }
+      do throws(StoreError) {
+        if try openSegment(file.path) != nil { return false }
+      } catch {
+        if !error.isVanished { return false }
+      }
+    }
+    return true
+  }
+
   /// The last part of the path: how `zcap ls` calls it.
   public var name: String {
     path.split(separator: "/").last.map(String.init) ?? path
@@ -49,7 +78,7 @@ public struct Capture: Sendable {
 
   /// Maps a segment by its path; nil when it is reserved and not in use.
   package func openSegment(_ path: String) throws(StoreError) -> Segment? {
-    try Segment(path: path, files: files)
+    try Segment(path: path, ofRing: isRing, files: files)
   }
 
   /// Maps a segment by its number; throws where another one is in its place.

@@ -42,6 +42,7 @@ public struct CaptureCursor {
   /// The next segment is in use: what is not in this one now will not come.
   private var isSuperseded = false
   private var sealed: [UInt64] = []
+  private var retired: UInt64 = 0
   /// Segments that were left before their footers were there.
   private var leftUnsealed: [UInt64] = []
 
@@ -49,8 +50,8 @@ public struct CaptureCursor {
   public init(_ capture: Capture, verifying: SegmentCursor.Verification) {
     self.capture = capture
     verification = verifying
-    nextNumber = 0
-    nextSequence = 0
+    nextNumber = capture.beginning?.segment ?? 0
+    nextSequence = capture.beginning?.sequence ?? 0
   }
 
   /// Starts at a record whose place is known, for instance from the index. Throws where none can
@@ -63,11 +64,14 @@ public struct CaptureCursor {
     nextSequence = place.sequence
     nextNumber = place.segment
     let path = CapturePath.segment(capture.path, place.segment)
-    guard try capture.files.metadata(path) != nil,
-      let segment = try capture.openSegment(path)
-    else {
+    guard try capture.files.metadata(path) != nil else { return }
+    let found: Segment?
+    do throws(StoreError) {
+      found = try capture.openSegment(path)
+    } catch  where error.isVanished && capture.isRing {
       return
     }
+    guard let segment = found else { return }
     try capture.check(segment, number: place.segment)
     guard let cursor = SegmentCursor(segment, at: place.offset, verifying: verifying) else {
       throw .damagedSegment(path: path, reason: "no record can start at \(place.offset)")
@@ -94,6 +98,12 @@ public struct CaptureCursor {
     if sealed.isEmpty { return [] }
     defer { sealed = [] }
     return sealed
+  }
+
+  /// Messages of a ring that made room before the walk came by, since the last call.
+  public mutating func takeRetired() -> UInt64 {
+    defer { retired = 0 }
+    return retired
   }
 
   public mutating func next() -> Step {
@@ -148,6 +158,7 @@ public struct CaptureCursor {
         return nil
       }
       isSuperseded = try isNextSegmentInUse()
+      if !isSuperseded { isSuperseded = try capture.hasRetired(nextNumber - 1) }
       return isSuperseded ? nil : try caughtUpUnlessWriterIsGone()
     }
   }
@@ -186,7 +197,14 @@ public struct CaptureCursor {
       nextNumber = file.number + 1
       filesTried += 1
       fileTriedSize = file.size
-      guard let opened = try capture.openSegment(file.path) else {
+      let found: Segment?
+      do throws(StoreError) {
+        found = try capture.openSegment(file.path)
+      } catch  where error.isVanished && capture.isRing {
+        // It made room since it was listed.
+        continue
+      }
+      guard let opened = found else {
         if isWriterGone { continue }
         nextNumber = number
         return try caughtUpUnlessWriterIsGone()
@@ -198,8 +216,14 @@ public struct CaptureCursor {
       segment = opened
       cursor = SegmentCursor(opened, verifying: verification)
       isSuperseded = false
-      return opened.header.firstSequence > nextSequence
-        ? missing(upTo: opened.header.firstSequence) : nil
+      guard opened.header.firstSequence > nextSequence else { return nil }
+      // In a ring, what is before the first segment made room, and is not missing.
+      if file.number > 0, try capture.hasRetired(file.number - 1) {
+        retired += opened.header.firstSequence - nextSequence
+        nextSequence = opened.header.firstSequence
+        return nil
+      }
+      return missing(upTo: opened.header.firstSequence)
     }
     nextNumber = number
     return isWriterGone ? .caughtUp(isFinal: true) : try caughtUpUnlessWriterIsGone()
@@ -208,11 +232,12 @@ public struct CaptureCursor {
   /// The segment of this number, or those behind it where it is missing: listing a directory for
   /// each of many segments would take forever.
   private func segmentFiles(from number: UInt64) throws(StoreError) -> [Capture.SegmentFile] {
-    if let file = try capture.segmentFile(number), !isWriterGone { return [file] }
-    if let file = try capture.segmentFile(number), (try? capture.openSegment(file.path)) != nil {
-      return [file]
+    guard let file = try capture.segmentFile(number) else {
+      return try capture.segmentFiles(from: number)
     }
-    return try capture.segmentFiles(from: number)
+    // In a ring it may be gone by the time it is opened, and those behind it too.
+    let isThere = !capture.isRing && !isWriterGone || (try? capture.openSegment(file.path)) != nil
+    return isThere ? [file] : try capture.segmentFiles(from: number)
   }
 
   /// What was committed before the writer went must be looked for once more after it went.
@@ -226,12 +251,16 @@ public struct CaptureCursor {
   /// A segment that was left early gets its footer soon.
   private mutating func lookForFooters() {
     guard !leftUnsealed.isEmpty else { return }
-    let found = leftUnsealed.filter { number in
-      let segment = try? capture.openSegment(CapturePath.segment(capture.path, number))
-      return (segment ?? nil)?.isSealed == true
+    let left = leftUnsealed
+    leftUnsealed = []
+    for number in left {
+      do throws(StoreError) {
+        let segment = try capture.openSegment(CapturePath.segment(capture.path, number))
+        if segment?.isSealed == true { sealed.append(number) } else { leftUnsealed.append(number) }
+      } catch {
+        if !error.isVanished { leftUnsealed.append(number) }
+      }
     }
-    sealed += found
-    leftUnsealed.removeAll { found.contains($0) }
   }
 
   private mutating func accept(_ record: RecordHeader) -> Step {

@@ -22,10 +22,8 @@ public final class CaptureWriter {
   public let recovery: Recovery?
   /// Segments begun.
   public private(set) var segmentCount = 1
-  /// The longest that `append` waited for a segment, in nanoseconds.
-  public private(set) var rollNanosecondsMax: Int64 = 0
-  /// All that it waited for segments.
-  public private(set) var rollNanoseconds: Int64 = 0
+  /// How long it took to go on in another segment, each time.
+  public private(set) var rolls = RollTimes()
 
   // Stored apart from their public readers: exclusive access to a public stored property is
   // checked at run time, twice a message.
@@ -36,6 +34,9 @@ public final class CaptureWriter {
   private var lock: CaptureLock?
   package let files: FileSystem
   private let segmentSize: Int
+  /// Of a ring: when a segment is followed by the next one, though it has room.
+  private let segmentNanosecondsMax: Int64
+  private let segmentMessagesMax: UInt64
   private let sync: SyncPolicy
   private let keeper: SegmentKeeper
   private var segment: SegmentWriter
@@ -52,7 +53,8 @@ public final class CaptureWriter {
   /// What a segment size may be.
   public static let segmentSizes = SegmentLayout.sizeMin...SegmentLayout.sizeMax
 
-  /// Creates a capture at a path where nothing is yet, with its first segment ready.
+  /// Creates a capture at a path where nothing is yet, with its first segment ready: a ring where
+  /// the manifest says what to keep.
   ///
   /// On an error nothing is left behind. Throws `captureExists`, `captureInUse`, `segmentSize`,
   /// `freeSpace`, `system`.
@@ -70,15 +72,14 @@ public final class CaptureWriter {
     creating path: String, manifest: Manifest, segmentSize: Int, sync: SyncPolicy,
     freeSpaceMin: FreeSpaceMin = .none, schedule: KeeperSchedule, files: FileSystem
   ) throws(StoreError) {
-    guard Self.segmentSizes.contains(segmentSize) else {
-      throw .segmentSize(bytes: segmentSize, allowed: Self.segmentSizes)
-    }
+    try Self.check(segmentSize, manifest.keep)
     self.path = path
     self.manifest = manifest
     endpointIDs = manifest.endpoints.indices.map { UInt16(truncatingIfNeeded: $0) }
     self.files = files
     self.sync = sync
     self.segmentSize = aligned(segmentSize, to: 4096)
+    (segmentNanosecondsMax, segmentMessagesMax) = Self.segmentLimits(manifest.keep)
     sequence = 0
     firstSequence = 0
     recovery = nil
@@ -91,14 +92,15 @@ public final class CaptureWriter {
       try freeSpaceMin.check(path, taking: self.segmentSize, files)
       segment = try SegmentWriter(
         directory: segments, number: 0, size: self.segmentSize, files: files)
-      try? segment.mapping.advise(0..<Self.firstPages, .populateForWriting)
+      try? segment.populate(0..<KeeperWork.firstPages)
       segment.start(captureID: manifest.captureID, firstSequence: 0)
       try files.synchronizeDirectory(segments)
       try files.synchronizeDirectory(path)
       try files.synchronizeDirectory(FileSystem.parent(of: path))
       keeper = SegmentKeeper(
         KeeperSettings(
-          directory: segments, segmentSize: self.segmentSize, sync: sync,
+          directory: segments, segmentSize: self.segmentSize,
+          ring: manifest.keep.map { SegmentRing(retention: $0) }, sync: sync,
           freeSpaceMin: freeSpaceMin, schedule: schedule, files: files),
         active: segment)
     } catch {
@@ -110,26 +112,28 @@ public final class CaptureWriter {
   /// Goes on with a capture that is there, after recovering it, in a new segment.
   ///
   /// Endpoints that it does not have yet are added to its manifest; `endpointIDs` says which is
-  /// which. `known`: where its index stands, as for `Recovery.recover`. Throws `noSuchCapture`,
-  /// `captureInUse`, `noNumbersLeft`, `freeSpace`, `system`, and what says that it cannot be
-  /// understood; then the capture is as it was, or recovered.
+  /// which. `known`: where its index stands, as for `Recovery.recover`. `keep`: what a ring keeps
+  /// from here on; nil for what it kept so far.
+  ///
+  /// Throws `noSuchCapture`, `captureInUse`, `keepsEverything`, `noNumbersLeft`, `freeSpace`,
+  /// `system`, and what says that it cannot be understood; then the capture is as it was, or
+  /// recovered.
   public convenience init(
     appendingTo path: String, endpoints: [RecordedEndpoint],
-    known: RecordPlace? = nil, segmentSize: Int = CaptureWriter.segmentSizeDefault,
+    known: RecordPlace? = nil, keep: Retention? = nil,
+    segmentSize: Int = CaptureWriter.segmentSizeDefault,
     sync: SyncPolicy = .standard, freeSpaceMin: FreeSpaceMin = .none
   ) throws(StoreError) {
     try self.init(
-      appendingTo: Capture(path: path), endpoints: endpoints, known: known,
+      appendingTo: Capture(path: path), endpoints: endpoints, known: known, keep: keep,
       segmentSize: segmentSize, sync: sync, freeSpaceMin: freeSpaceMin, schedule: .threads)
   }
 
   package init(
     appendingTo capture: Capture, endpoints: [RecordedEndpoint], known: RecordPlace? = nil,
-    segmentSize: Int, sync: SyncPolicy, freeSpaceMin: FreeSpaceMin = .none, schedule: KeeperSchedule
+    keep: Retention? = nil, segmentSize: Int, sync: SyncPolicy, freeSpaceMin: FreeSpaceMin = .none,
+    schedule: KeeperSchedule
   ) throws(StoreError) {
-    guard Self.segmentSizes.contains(segmentSize) else {
-      throw .segmentSize(bytes: segmentSize, allowed: Self.segmentSizes)
-    }
     path = capture.path
     files = capture.files
     self.sync = sync
@@ -137,6 +141,12 @@ public final class CaptureWriter {
     lock = try CaptureLock(path, files)
     // Under the lock the manifest is the newest.
     manifest = try Manifest.load(capture: path, files: files)
+    if let keep {
+      guard manifest.keep != nil else { throw .keepsEverything(path: path) }
+      manifest.keep = keep
+    }
+    try Self.check(segmentSize, manifest.keep)
+    (segmentNanosecondsMax, segmentMessagesMax) = Self.segmentLimits(manifest.keep)
     let recovery = try Recovery.recoverLocked(capture, known: known)
     guard max(recovery.nextNumber, recovery.nextSequence) <= FormatLimits.countMaxToGoOn else {
       throw .noNumbersLeft(path: path)
@@ -157,18 +167,34 @@ public final class CaptureWriter {
     try files.makeDirectories(segments)
     segment = try SegmentWriter(
       directory: segments, number: recovery.nextNumber, size: self.segmentSize, files: files)
-    try? segment.mapping.advise(0..<Self.firstPages, .populateForWriting)
+    try? segment.populate(0..<KeeperWork.firstPages)
     segment.start(captureID: manifest.captureID, firstSequence: sequence)
     try files.synchronizeDirectory(segments)
+    var ring: SegmentRing?
+    if let keep = manifest.keep {
+      ring = try SegmentRing(keep, of: capture, activeNumber: recovery.nextNumber)
+    }
     keeper = SegmentKeeper(
       KeeperSettings(
-        directory: segments, segmentSize: self.segmentSize, sync: sync,
+        directory: segments, segmentSize: self.segmentSize, ring: ring, sync: sync,
         freeSpaceMin: freeSpaceMin, schedule: schedule, files: files),
       active: segment)
   }
 
-  /// Populated before the first message: what arrives until the keeper knows the rate.
-  private static let firstPages = 64 << 10
+  private static func check(
+    _ segmentSize: Int, _ keep: Retention?
+  ) throws(StoreError) {
+    let sizeMax = min(Self.segmentSizes.upperBound, keep?.segmentSizeMax ?? .max)
+    guard segmentSize >= Self.segmentSizes.lowerBound, segmentSize <= sizeMax else {
+      throw .segmentSize(
+        bytes: segmentSize,
+        allowed: Self.segmentSizes.lowerBound...max(sizeMax, Self.segmentSizes.lowerBound))
+    }
+  }
+
+  private static func segmentLimits(_ keep: Retention?) -> (Int64, UInt64) {
+    (keep?.segmentNanosecondsMax ?? .max, keep?.segmentMessagesMax ?? .max)
+  }
 
   /// Appends one message. Throws `messageTooLarge`, or what keeps the store from going on; then
   /// nothing of the message is in the capture.
@@ -214,6 +240,7 @@ public final class CaptureWriter {
       keeper.synchronize()
       synchronizedEnd = segment.contentEnd.load(ordering: .relaxed)
     }
+    if isSegmentOld { try? roll(size: 0) }
     let newsCount = keeper.newsCount
     guard newsCount != newsSeen else { return [] }
     newsSeen = newsCount
@@ -237,6 +264,17 @@ public final class CaptureWriter {
       notices.append(.lastSegment(failure))
     }
     return notices
+  }
+
+  /// Whether it has been in use for as long, or has as many messages, as a ring wants of one.
+  /// Where no other one can be had, it goes on.
+  private var isSegmentOld: Bool {
+    let messages = sequence - segment.firstSequence
+    guard manifest.keep != nil, messages > 0 else { return false }
+    let isOld =
+      messages >= segmentMessagesMax
+      || CaptureClock.monotonicNanoseconds() - segment.startTime >= segmentNanosecondsMax
+    return isOld && keeper.hasSpare
   }
 
   /// Where there is no room, the footer says the same soon.
@@ -280,9 +318,7 @@ public final class CaptureWriter {
     segmentCount += 1
     isLastSegmentTold = false
     synchronizedEnd = 0
-    let waited = CaptureClock.monotonicNanoseconds() - begun
-    rollNanosecondsMax = max(rollNanosecondsMax, waited)
-    rollNanoseconds += waited
+    rolls.add(CaptureClock.monotonicNanoseconds() - begun)
   }
 
   // MARK: - Stepped
@@ -320,5 +356,31 @@ public final class CaptureWriter {
     try? files.removeDirectory(segments)
     try? files.remove(CapturePath.manifest(path))
     try? files.removeDirectory(path)
+  }
+}
+
+/// How long it took a writer to go on in another segment.
+public struct RollTimes: Sendable {
+  public private(set) var count = 0
+  /// All of them together.
+  public private(set) var nanoseconds: Int64 = 0
+  public private(set) var nanosecondsMax: Int64 = 0
+  private var recent: [Int64] = []
+
+  /// Many enough for a median; a recording may last for years.
+  private static let recentMax = 1023
+
+  /// Of the last thousand or so; 0 where there was none.
+  public var nanosecondsMedian: Int64 { recent.isEmpty ? 0 : recent.sorted()[recent.count / 2] }
+
+  mutating func add(_ nanoseconds: Int64) {
+    if count < Self.recentMax {
+      recent.append(nanoseconds)
+    } else {
+      recent[count % Self.recentMax] = nanoseconds
+    }
+    count += 1
+    self.nanoseconds += nanoseconds
+    nanosecondsMax = max(nanosecondsMax, nanoseconds)
   }
 }

@@ -32,7 +32,7 @@ package struct FileSystem: Sendable {
 
 extension FileSystem {
   /// Source: `open(2)`.
-  func open(_ path: String, _ flags: CInt, mode: mode_t = 0) throws(StoreError) -> File {
+  func open(_ path: String, _ flags: CInt, mode: UInt32 = 0) throws(StoreError) -> File {
     try attempt(flags & O_CREAT == 0 ? "open" : "create", path) {
       calls.open(path, flags | O_CLOEXEC, mode)
     }
@@ -44,6 +44,17 @@ extension FileSystem {
   struct Metadata {
     var size: Int
     var isDirectory: Bool
+    /// Which file it is, whatever its names.
+    var inode: UInt64
+    /// How many names it has.
+    var links: Int
+
+    fileprivate init(_ status: stat) {
+      size = Int(status.st_size)
+      isDirectory = status.st_mode & S_IFMT == S_IFDIR
+      inode = UInt64(status.st_ino)
+      links = Int(status.st_nlink)
+    }
   }
 
   /// nil where nothing is. Source: `stat(2)`.
@@ -56,15 +67,19 @@ extension FileSystem {
     } catch .system(_, _, ENOTDIR) {
       return nil
     }
-    return Metadata(
-      size: Int(status.st_size), isDirectory: status.st_mode & S_IFMT == S_IFDIR)
+    return Metadata(status)
+  }
+
+  /// Source: `fstat(2)`.
+  func metadata(_ file: File, _ path: String) throws(StoreError) -> Metadata {
+    var status = stat()
+    try attempt("stat", path) { calls.fstat(file, &status) }
+    return Metadata(status)
   }
 
   /// Source: `fstat(2)`.
   func size(_ file: File, _ path: String) throws(StoreError) -> Int {
-    var status = stat()
-    try attempt("stat", path) { calls.fstat(file, &status) }
-    return Int(status.st_size)
+    try metadata(file, path).size
   }
 
   /// Reads a small file whole. Source: `pread(2)`.
@@ -167,6 +182,11 @@ extension FileSystem {
     try attempt("rename", path) { calls.rename(path, newPath) }
   }
 
+  /// Gives a file one name more; nothing may have that name. Source: `link(2)`.
+  func link(_ path: String, to newPath: String) throws(StoreError) {
+    try attempt("link", path) { calls.link(path, newPath) }
+  }
+
   /// Source: `unlink(2)`.
   func remove(_ path: String) throws(StoreError) {
     try attempt("remove", path) { calls.unlink(path) }
@@ -210,6 +230,11 @@ extension FileSystem {
     } catch .system(_, _, EWOULDBLOCK) {
       return false
     }
+  }
+
+  /// Gives an advisory lock back. Source: `flock(2)`.
+  func unlock(_ file: File, _ path: String) throws(StoreError) {
+    try attempt("unlock", path) { calls.flock(file, LOCK_UN) }
   }
 }
 

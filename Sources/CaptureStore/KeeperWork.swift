@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Threads
 
@@ -5,9 +6,14 @@ import Threads
 final class KeeperWork: Sendable {
   struct State {
     var active: SegmentWriter
-    var spare: SegmentWriter?
+    /// Prepared and not in use, the next one first.
+    var spares: [SegmentWriter] = []
     /// Full segments that are not sealed yet, the oldest first.
-    var retired: [(segment: SegmentWriter, nextSequence: UInt64)] = []
+    var retired: [RetiredSegment] = []
+    /// The one that is being sealed, older than those.
+    var sealing: RetiredSegment?
+    /// In a ring: those older still, which can make room.
+    var ring: SegmentRing?
     var nextNumber: UInt64
     /// What the writer waits for: room for one message, in a spare of the usual size or larger.
     var roomNeeded = 0
@@ -17,7 +23,7 @@ final class KeeperWork: Sendable {
     var syncFailure: StoreError?
     /// Numbers of segments whose sync failed: they are not sealed as if nothing had happened.
     var abandoned: Set<UInt64> = []
-    /// A spare could not be removed.
+    /// A spare, or what made room in a ring, could not be removed.
     var tidyFailure: StoreError?
     var durable: RecordPlace?
     var syncsAsked = 0
@@ -35,7 +41,7 @@ final class KeeperWork: Sendable {
 
   init(_ settings: KeeperSettings, active: SegmentWriter) {
     self.settings = settings
-    state = Guarded(State(active: active, nextNumber: active.number + 1))
+    state = Guarded(State(active: active, ring: settings.ring, nextNumber: active.number + 1))
   }
 
   var newsCount: Int { news.load(ordering: .relaxed) }
@@ -49,16 +55,17 @@ final class KeeperWork: Sendable {
   // MARK: - Ahead of the writer
 
   private enum AheadWork {
-    case prepare(number: UInt64)
+    case prepare(number: UInt64, recycling: SegmentRing.Entry?)
+    case remove(SegmentRing.Entry)
     case grow(SegmentWriter, size: Int)
-    case stop(unused: SegmentWriter?)
+    case stop(unused: [SegmentWriter])
   }
 
   func runAhead() {
     var readAhead = PageReadAhead()
     var nextSecond = CaptureClock.monotonicNanoseconds() + Self.second
     while !state.withLock({ $0.isAheadDone }) {
-      if let work = state.wait(nanoseconds: readAhead.intervalNanoseconds, until: Self.aheadWork) {
+      if let work = state.wait(nanoseconds: readAhead.intervalNanoseconds, until: aheadWork) {
         perform(work)
         continue
       }
@@ -72,72 +79,130 @@ final class KeeperWork: Sendable {
   }
 
   func stepAhead() -> Bool {
-    guard let work = state.withLock(Self.aheadWork) else { return false }
+    guard let work = state.withLock(aheadWork) else { return false }
     perform(work)
     return true
   }
 
-  private static func aheadWork(_ state: inout State) -> AheadWork? {
+  private func aheadWork(_ state: inout State) -> AheadWork? {
     if state.isStopping {
       if state.isAheadDone { return nil }
-      defer { state.spare = nil }
-      return .stop(unused: state.spare)
+      defer { state.spares = [] }
+      return .stop(unused: state.spares)
     }
-    guard let spare = state.spare else {
-      return state.prepareFailure == nil ? .prepare(number: state.nextNumber) : nil
+    if let spare = state.spares.first, spare.capacity < state.roomNeeded, state.growFailure == nil {
+      state.spares.removeFirst()
+      return .grow(spare, size: state.roomNeeded)
     }
-    guard spare.capacity < state.roomNeeded, state.growFailure == nil else { return nil }
-    state.spare = nil
-    return .grow(spare, size: state.roomNeeded)
+    let isSpareMissing = state.spares.count < settings.sparesWanted
+    if isSurplus(state, forOneMore: isSpareMissing) {
+      guard let oldest = takeOldest(of: &state) else { return nil }
+      // Where more than one must go, the last of them is used again.
+      return isSpareMissing && !isSurplus(state, forOneMore: true)
+        ? .prepare(number: state.nextNumber, recycling: oldest) : .remove(oldest)
+    }
+    return isSpareMissing && state.prepareFailure == nil
+      ? .prepare(number: state.nextNumber, recycling: nil) : nil
   }
 
   private func perform(_ work: AheadWork) {
     switch work {
-    case .prepare(let number):
+    case .prepare(let number, let old):
       do throws(StoreError) {
-        let segment = try prepare(number)
+        guard let segment = try prepare(number, recycling: old) else { return }
         state.withLock {
-          $0.spare = segment
+          $0.spares.append(segment)
           $0.nextNumber += 1
         }
       } catch {
-        tell { $0.prepareFailure = error }
+        tell { state in
+          // A ring makes room itself, for as long as it has any.
+          let isHelped = error.isShortOfSpace && state.ring?.entries.isEmpty == false
+          if isHelped { state.ring?.isShort = true } else { state.prepareFailure = error }
+        }
       }
+    case .remove(let old):
+      makeRoom(of: old)
     case .grow(let spare, let size):
       let grown = Result { () throws(StoreError) in
         try checkFreeSpace(for: size - spare.capacity)
         try spare.grow(to: size)
       }
       state.withLock { state in
-        state.spare = spare
+        state.spares.insert(spare, at: 0)
         if case .failure(let error) = grown {
           state.growFailure = error
           state.roomNeeded = 0
         }
       }
     case .stop(let unused):
-      do throws(StoreError) {
-        try unused?.discard()
-        try settings.files.synchronizeDirectory(settings.directory)
-      } catch {
-        state.withLock { $0.tidyFailure = error }
-      }
+      for segment in unused { remove(segment.path) }
+      synchronizeDirectory()
       state.withLock { $0.isAheadDone = true }
     }
   }
 
-  private func prepare(_ number: UInt64) throws(StoreError) -> SegmentWriter {
-    try checkFreeSpace(for: settings.segmentSize)
-    let segment = try SegmentWriter(
-      directory: settings.directory, number: number, size: settings.segmentSize,
-      files: settings.files)
+  /// nil where the old one cannot be used again: then it made room for a new one.
+  private func prepare(
+    _ number: UInt64, recycling old: SegmentRing.Entry?
+  ) throws(StoreError) -> SegmentWriter? {
+    var recycled: SegmentWriter?
+    if let old {
+      recycled = old.segment?.recycled(
+        in: settings.directory, number: number, size: settings.segmentSize)
+      if recycled == nil {
+        makeRoom(of: old)
+        return nil
+      }
+    }
+    let segment: SegmentWriter
+    if let recycled {
+      segment = recycled
+    } else {
+      try checkFreeSpace(for: settings.segmentSize)
+      segment = try SegmentWriter(
+        directory: settings.directory, number: number, size: settings.segmentSize,
+        files: settings.files)
+    }
     do throws(StoreError) {
       try settings.files.synchronizeDirectory(settings.directory)
     } catch {
       try? segment.discard()
       throw error
     }
+    // The writer's first stores, while it waits to go on, are to find their pages.
+    try? segment.populate(0..<Self.firstPages)
     return segment
+  }
+
+  /// Populated before the first message: what arrives until the rate is known.
+  static let firstPages = 64 << 10
+
+  private func remove(_ path: String) {
+    do throws(StoreError) {
+      try settings.files.remove(path)
+    } catch {
+      if !error.isVanished { failToTidy(error) }
+    }
+  }
+
+  /// Removes the oldest segment, for good before the next one goes: else a power loss could bring
+  /// it back in front of a gap.
+  private func makeRoom(of old: SegmentRing.Entry) {
+    remove(old.path)
+    synchronizeDirectory()
+  }
+
+  private func synchronizeDirectory() {
+    do throws(StoreError) {
+      try settings.files.synchronizeDirectory(settings.directory)
+    } catch {
+      failToTidy(error)
+    }
+  }
+
+  private func failToTidy(_ error: StoreError) {
+    state.withLock { $0.tidyFailure = $0.tidyFailure ?? error }
   }
 
   private func checkFreeSpace(for size: Int) throws(StoreError) {
@@ -158,7 +223,7 @@ final class KeeperWork: Sendable {
   }
 
   private func populate(_ readAhead: inout PageReadAhead) {
-    let (active, spare) = state.withLock { ($0.active, $0.spare) }
+    let (active, spare) = state.withLock { ($0.active, $0.spares.first) }
     do throws(StoreError) {
       try readAhead.advance(active, next: spare)
     } catch {
@@ -167,10 +232,34 @@ final class KeeperWork: Sendable {
     }
   }
 
+  // MARK: - Room in a ring
+
+  /// Whether the oldest segment is not to be kept, or not when there is one spare more.
+  private func isSurplus(_ state: State, forOneMore isOneMore: Bool) -> Bool {
+    guard let ring = state.ring, let oldest = state.oldest else { return false }
+    return ring.isSurplus(
+      oldest, bytes: state.bytes + (isOneMore ? settings.segmentSize : 0),
+      nextSequence: state.active.committedSequence.load(ordering: .relaxed),
+      now: CaptureClock.monotonicNanoseconds())
+  }
+
+  /// Takes the oldest segment out of the ring; never one in front of an older one, so that what is
+  /// kept has no gap. nil where that is being sealed: it is asked for, and comes soon.
+  private func takeOldest(of state: inout State) -> SegmentRing.Entry? {
+    state.ring?.isShort = false
+    if state.ring?.entries.isEmpty == false { return state.ring?.entries.removeFirst() }
+    if let sealing = state.sealing {
+      sealing.segment.isUnwanted.store(true, ordering: .relaxed)
+      return nil
+    }
+    let retired = state.retired.removeFirst()
+    return SegmentRing.Entry(retired, size: retired.segment.capacity)
+  }
+
   // MARK: - Behind the writer
 
   private enum BehindWork {
-    case seal(SegmentWriter, nextSequence: UInt64, isAbandoned: Bool)
+    case seal(RetiredSegment)
     case synchronize(SegmentWriter, asked: Int)
     case stop
   }
@@ -197,9 +286,9 @@ final class KeeperWork: Sendable {
   /// In the order of the capture, so that a durable place says something of all before it.
   private static func behindWork(_ state: inout State) -> BehindWork? {
     if !state.retired.isEmpty {
-      let (segment, nextSequence) = state.retired.removeFirst()
-      return .seal(
-        segment, nextSequence: nextSequence, isAbandoned: state.abandoned.contains(segment.number))
+      let retired = state.retired.removeFirst()
+      state.sealing = retired
+      return .seal(retired)
     }
     if state.isStopping { return state.isBehindDone ? nil : .stop }
     return state.syncsAsked > state.syncsMade
@@ -208,19 +297,8 @@ final class KeeperWork: Sendable {
 
   private func perform(_ work: BehindWork) {
     switch work {
-    case .seal(_, _, isAbandoned: true):
-      return
-    case .seal(let segment, let nextSequence, _):
-      do throws(StoreError) {
-        try segment.seal(nextSequence: nextSequence)
-        state.withLock { state in
-          let end = RecordPlace(
-            segment: segment.number, offset: segment.committedSize, sequence: nextSequence)
-          if state.syncFailure == nil { state.durable = end }
-        }
-      } catch {
-        fail(segment, error)
-      }
+    case .seal(let retired):
+      seal(retired)
     case .synchronize(let segment, let asked):
       do throws(StoreError) {
         if let place = try segment.synchronize() {
@@ -235,12 +313,71 @@ final class KeeperWork: Sendable {
     }
   }
 
+  private func seal(_ retired: RetiredSegment) {
+    let segment = retired.segment
+    if !state.withLock({ $0.abandoned.contains(segment.number) }) {
+      do throws(StoreError) {
+        if try segment.seal(nextSequence: retired.nextSequence) {
+          let end = RecordPlace(
+            segment: segment.number, offset: segment.committedSize, sequence: retired.nextSequence)
+          state.withLock { if $0.syncFailure == nil { $0.durable = end } }
+        }
+      } catch {
+        fail(segment, error)
+      }
+    }
+    state.withLock { state in
+      state.sealing = nil
+      state.ring?.entries.append(SegmentRing.Entry(retired, size: segment.fileSize))
+    }
+  }
+
   /// After a failed sync its pages count as clean: another one would succeed and mean nothing. So
   /// the segment gets no footer, and the durable place stays where it is.
   private func fail(_ segment: SegmentWriter, _ error: StoreError) {
     tell {
       $0.abandoned.insert(segment.number)
       $0.syncFailure = $0.syncFailure ?? error
+    }
+  }
+}
+
+/// A segment that the writer has left.
+struct RetiredSegment {
+  var segment: SegmentWriter
+  /// The sequence that follows its last message.
+  var nextSequence: UInt64
+  /// When it was left, on the monotonic clock.
+  var time: Int64
+}
+
+extension KeeperWork.State {
+  mutating func retireActive(nextSequence: UInt64) {
+    retired.append(
+      RetiredSegment(
+        segment: active, nextSequence: nextSequence, time: CaptureClock.monotonicNanoseconds()))
+  }
+
+  /// The oldest segment but for the active one.
+  fileprivate var oldest: SegmentRing.Entry? {
+    ring?.entries.first
+      ?? (sealing ?? retired.first).map { SegmentRing.Entry($0, size: $0.segment.capacity) }
+  }
+
+  /// Of all segment files.
+  fileprivate var bytes: Int {
+    let others = [active] + spares + retired.map(\.segment) + (sealing.map { [$0.segment] } ?? [])
+    return (ring?.bytes ?? 0) + others.reduce(0) { $0 + $1.capacity }
+  }
+}
+
+extension StoreError {
+  /// Whether room on the disk would help.
+  fileprivate var isShortOfSpace: Bool {
+    switch self {
+    case .freeSpace: true
+    case .system(_, _, ENOSPC), .system(_, _, EDQUOT): true
+    default: false
     }
   }
 }

@@ -21,12 +21,27 @@ public struct Manifest: Codable, Hashable, Sendable {
   public var topicRule: String
   /// Counter fields in payloads; see `SequenceRule` for the spelling. nil where there are none.
   public var sequences: [String]?
+  /// Of a ring, how much of it is kept: what comes before its first segment is not missing.
+  public var keep: Retention?
+  /// Where a capture begins that was taken out of another one; nil for its first segment.
+  public var begins: Beginning?
   public var labels: [String: String]
+
+  /// The first segment of a capture, and the first sequence in it.
+  public struct Beginning: Codable, Hashable, Sendable {
+    public var segment: UInt64
+    public var sequence: UInt64
+
+    public init(segment: UInt64, sequence: UInt64) {
+      self.segment = segment
+      self.sequence = sequence
+    }
+  }
 
   public init(
     uuid: UUID = UUID(), host: String, created: String, recorder: String,
     endpoints: [RecordedEndpoint], topicRule: String, sequences: [String] = [],
-    labels: [String: String]
+    keep: Retention? = nil, labels: [String: String]
   ) {
     self.uuid = uuid
     self.host = host
@@ -35,6 +50,7 @@ public struct Manifest: Codable, Hashable, Sendable {
     self.endpoints = endpoints
     self.topicRule = topicRule
     self.sequences = sequences.isEmpty ? nil : sequences
+    self.keep = keep
     self.labels = labels
   }
 
@@ -178,7 +194,7 @@ extension Manifest {
 
   private static let fields: Set<String> = [
     "format", "uuid", "host", "created", "recorder", "endpoints", "topicRule", "sequences",
-    "labels",
+    "keep", "begins", "labels",
   ]
 
   /// Adds what an earlier manifest says in fields that this version does not have.

@@ -211,10 +211,15 @@ private struct RecoverySurvey {
 
   init(_ capture: Capture) throws(StoreError) {
     var endedBehind: [Segment] = []
+    var unusedInFront: [Capture.SegmentFile] = []
     for file in try capture.segmentFiles() {
       do throws(StoreError) {
         guard let segment = try capture.openSegment(file.path) else {
-          try addUnused(file, capture.files)
+          if capture.isRing && nextNumber == 0 {
+            unusedInFront.append(file)
+          } else {
+            try addUnused(file, capture.files)
+          }
           continue
         }
         nextNumber = file.number + 1
@@ -228,6 +233,12 @@ private struct RecoverySurvey {
         nextNumber = file.number + 1
         unreadable.append(.damagedSegment(path: path, reason: reason))
       }
+    }
+    // In front of all others, in a ring, is what was about to be used again for another number.
+    if nextNumber > 0 {
+      unused = unusedInFront + unused
+    } else {
+      for file in unusedInFront { try addUnused(file, capture.files) }
     }
     for number in try Self.tornNumbers(capture) { nextNumber = max(nextNumber, number + 1) }
     try judge(endedBehind, capture.files)
@@ -253,7 +264,7 @@ private struct RecoverySurvey {
   private mutating func addUnused(
     _ file: Capture.SegmentFile, _ files: FileSystem
   ) throws(StoreError) {
-    guard try files.contentEnd(file.path, from: 0) > 0 else {
+    guard try Self.hasContent(file, files) else {
       unused.append(file)
       return
     }
@@ -261,6 +272,17 @@ private struct RecoverySurvey {
     nextNumber = file.number + 1
     unreadable.append(
       .damagedSegment(path: file.path, reason: "its first page was lost; kept as a .torn file"))
+  }
+
+  /// Whether a file that was not in use, by its first page, holds anything. One that is used again
+  /// says with which salt its records would come, and only they count.
+  private static func hasContent(
+    _ file: Capture.SegmentFile, _ files: FileSystem
+  ) throws(StoreError) -> Bool {
+    if let prepared = try Segment(prepared: file.path, files: files) {
+      return prepared.search(from: RecordLayout.firstOffset).header != nil
+    }
+    return try files.contentEnd(file.path, from: 0) > 0
   }
 
   private static func tornNumbers(_ capture: Capture) throws(StoreError) -> [UInt64] {

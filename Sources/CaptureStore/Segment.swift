@@ -10,15 +10,23 @@ import Synchronization
   public let header: SegmentHeader
   let mapping: Mapping
   private let base: UnsafeRawPointer
+  /// Of a ring: open for as long as it is mapped, since the lock on it goes with it.
+  private let lockedFile: OpenedFile?
 
-  /// Maps a segment; nil when it is reserved by a recorder and not in use yet.
+  /// Maps a segment; nil when it is reserved by a recorder and not in use yet. One of a ring is
+  /// locked, so that its file is not used again while it is mapped.
   ///
-  /// Throws `damagedSegment`, `newerFormat` or `unknownFeatures` by what the first page says.
-  package init?(path: String, files: FileSystem = .system) throws(StoreError) {
+  /// Throws `damagedSegment`, `newerFormat` or `unknownFeatures` by what the first page says, and
+  /// an error that `isVanished` where it made room meanwhile.
+  package init?(
+    path: String, ofRing: Bool = false, files: FileSystem = .system
+  ) throws(StoreError) {
     self.path = path
     self.files = files
-    let file = try files.open(path, O_RDONLY)
-    defer { files.close(file) }
+    let opened = try OpenedFile(path, O_RDONLY, files: files)
+    let file = opened.descriptor
+    if ofRing { try Self.lock(file, path, files) }
+    lockedFile = ofRing ? opened : nil
     let size = try files.size(file, path)
     if size == 0 { return nil }
     try SegmentHeader.checkRoom(size, path)
@@ -30,6 +38,33 @@ import Synchronization
     self.header = header
     // Grown for one large message, and started, since its size was read: its time comes.
     if try files.size(file, path) > size { return nil }
+  }
+
+  /// Maps a recycled file that is prepared and not in use; nil when it is none.
+  init?(prepared path: String, files: FileSystem) throws(StoreError) {
+    self.path = path
+    self.files = files
+    lockedFile = nil
+    let opened = try OpenedFile(path, O_RDONLY, files: files)
+    let size = try files.size(opened.descriptor, path)
+    guard size >= SegmentLayout.headerSize else { return nil }
+    mapping = try Mapping(
+      opened.descriptor, path: path, size: size, writable: false, files: files)
+    unsafe base = UnsafeRawPointer(mapping.buffer.baseAddress!)
+    let page = unsafe UnsafeRawBufferPointer(start: base, count: SegmentLayout.headerSize)
+    guard let header = unsafe try? SegmentHeader(page: page, isPrepared: true), header.isRecycled
+    else { return nil }
+    self.header = header
+  }
+
+  /// Makes sure that a file is still the one of that name, and stays it.
+  private static func lock(
+    _ file: FileSystem.File, _ path: String, _ files: FileSystem
+  ) throws(StoreError) {
+    let isLocked = try files.lock(file, path, shared: true)
+    guard isLocked, try files.metadata(file, path).inode == files.metadata(path)?.inode else {
+      throw .system(operation: "open", path: path, code: ENOENT)
+    }
   }
 
   /// Bytes of the mapping; a segment being written has more of them than records.
@@ -113,21 +148,27 @@ import Synchronization
   func search(from start: Int) -> Search {
     var result = Search(contentEnd: start)
     do throws(StoreError) {
-      let file = try files.open(path, O_RDONLY)
-      defer { files.close(file) }
-      try search(file, from: start, &result)
+      let file = try openedFile()
+      try search(file.descriptor, from: start, &result)
     } catch {
       result.failure = error
       result.contentEnd = size & ~7
     }
+    // What has no header of this segment may be what the file held before.
+    if header.isRecycled && result.header == nil { result.contentEnd = start }
     return result
   }
 
   /// The footer at the end of the file as it is now; nil where none is.
   func lastFooter() throws(StoreError) -> SegmentFooter? {
-    let file = try files.open(path, O_RDONLY)
-    defer { files.close(file) }
-    return try files.footer(file, path, of: header)
+    let file = try openedFile()
+    return try files.footer(file.descriptor, path, of: header)
+  }
+
+  /// One of a ring may have lost its name meanwhile.
+  private func openedFile() throws(StoreError) -> OpenedFile {
+    if let lockedFile { return lockedFile }
+    return try OpenedFile(path, O_RDONLY, files: files)
   }
 
   private func search(

@@ -39,6 +39,8 @@ public struct SegmentEndings: Sendable {
         try look(at: file, of: capture, boot: boot)
       } catch .damagedSegment {
         continue
+      } catch  where error.isVanished && capture.isRing {
+        count -= 1
       } catch {
         failure = failure ?? error
       }

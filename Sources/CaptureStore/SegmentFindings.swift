@@ -8,6 +8,8 @@ struct SegmentFindings: Sendable {
     /// Prepared by a recorder, and not in use.
     case reserved
     case unreadable(StoreError)
+    /// It made room in a ring since it was listed.
+    case vanished
   }
 
   let file: Capture.SegmentFile
@@ -64,7 +66,7 @@ struct SegmentFindings: Sendable {
         segment, endpoints: capture.manifest.endpoints.count, isBeingRecorded: isBeingRecorded,
         report: report)
     } catch {
-      condition = .unreadable(error)
+      condition = error.isVanished && capture.isRing ? .vanished : .unreadable(error)
       report(file.size)
     }
   }

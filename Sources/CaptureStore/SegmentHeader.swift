@@ -11,6 +11,8 @@ public struct SegmentHeader: Hashable, Sendable {
   public var clock: ClockPair
   /// Bytes of the file when it was made; a sealed segment is shorter.
   public var allocatedSize: UInt64
+  /// The file was another segment before: what is behind the records may be of that one.
+  public var isRecycled = false
 
   /// Rejects the records of a file's former life, once files are recycled.
   var salt: UInt32 { UInt32(truncatingIfNeeded: segmentID) }
@@ -21,6 +23,8 @@ enum SegmentLayout {
   /// The header page; the first record starts here.
   static let headerSize = 4096
   static let version: UInt32 = 1
+  /// The compatible feature of a segment whose file was another one before.
+  static let recycledFeature: UInt64 = 1
   /// `\x89ZCAP\r\n\x1a`: not text, and damaged visibly by whoever treats it as text.
   static let magic: UInt64 = 0x1A0A_0D50_4143_5A89
 
@@ -78,6 +82,9 @@ extension SegmentHeader {
     unsafe page.initializeMemory(as: UInt8.self, repeating: 0)
     store(SegmentLayout.magic, at: 0)
     store(SegmentLayout.version, at: SegmentLayout.versionOffset)
+    if isRecycled {
+      store(SegmentLayout.recycledFeature, at: SegmentLayout.compatibleFeaturesOffset)
+    }
     store(captureID, at: SegmentLayout.captureIDOffset)
     store(segmentID, at: SegmentLayout.segmentIDOffset)
     store(number, at: SegmentLayout.numberOffset)
@@ -90,17 +97,21 @@ extension SegmentHeader {
     store(check, at: SegmentLayout.checkOffset)
   }
 
-  /// Reads and checks a first page.
-  init(page: UnsafeRawBufferPointer) throws(Refusal) {
+  /// Reads and checks a first page. `isPrepared`: its first 4 bytes may not be stored yet.
+  init(page: UnsafeRawBufferPointer, isPrepared: Bool = false) throws(Refusal) {
     precondition(page.count == SegmentLayout.headerSize, "a header is one page")
     func load<T: FixedWidthInteger>(_ type: T.Type, at offset: Int) -> T {
       T(littleEndian: unsafe page.loadUnaligned(fromByteOffset: offset, as: T.self))
     }
-    let magic = load(UInt64.self, at: 0)
-    if UInt32(truncatingIfNeeded: magic) == 0 { throw .unused }
+    var magic = load(UInt64.self, at: 0)
+    var copy = unsafe [UInt8](page)
+    if UInt32(truncatingIfNeeded: magic) == 0 {
+      guard isPrepared else { throw .unused }
+      magic |= SegmentLayout.magic & 0xFFFF_FFFF
+      for index in 0..<4 { copy[index] = UInt8(truncatingIfNeeded: magic >> (8 * UInt64(index))) }
+    }
     guard magic == SegmentLayout.magic else { throw .notASegment }
 
-    var copy = unsafe [UInt8](page)
     for index in 0..<4 { copy[SegmentLayout.checkOffset + index] = 0 }
     let check = unsafe copy.withUnsafeBytes { unsafe checksum($0, seed: 0) }
     guard check == load(UInt32.self, at: SegmentLayout.checkOffset) else { throw .damaged }
@@ -128,7 +139,9 @@ extension SegmentHeader {
         unixNanoseconds: unixTime,
         monotonicNanoseconds: monotonicTime,
         bootID: load(UInt128.self, at: SegmentLayout.bootIDOffset)),
-      allocatedSize: load(UInt64.self, at: SegmentLayout.allocatedSizeOffset))
+      allocatedSize: load(UInt64.self, at: SegmentLayout.allocatedSizeOffset),
+      isRecycled: load(UInt64.self, at: SegmentLayout.compatibleFeaturesOffset)
+        & SegmentLayout.recycledFeature != 0)
   }
 }
 

@@ -60,6 +60,9 @@ final class SegmentKeeper: Sendable {
     }
   }
 
+  /// Whether `roll` would not wait.
+  var hasSpare: Bool { work.state.withLock { !$0.spares.isEmpty } }
+
   /// Retires the active segment and hands out the next one, unstarted, with room for `size` bytes.
   /// Waits where the next one is not ready yet; throws what keeps it from becoming ready, and then
   /// the active segment stays the one it was.
@@ -70,11 +73,13 @@ final class SegmentKeeper: Sendable {
     }
     let next: Result<SegmentWriter, StoreError> = wait(doing: work.stepAhead) { state in
       if let failure = state.growFailure { return .failure(failure) }
-      guard let spare = state.spare else { return state.prepareFailure.map { .failure($0) } }
+      guard let spare = state.spares.first else {
+        return state.prepareFailure.map { .failure($0) }
+      }
       guard spare.capacity >= size else { return nil }
-      state.spare = nil
+      state.spares.removeFirst()
       state.roomNeeded = 0
-      state.retired.append((state.active, nextSequence))
+      state.retireActive(nextSequence: nextSequence)
       state.active = spare
       return .success(spare)
     }
@@ -94,7 +99,7 @@ final class SegmentKeeper: Sendable {
   /// capture from being whole on stable storage.
   func finish(nextSequence: UInt64) throws(StoreError) {
     work.state.withLock { state in
-      state.retired.append((state.active, nextSequence))
+      state.retireActive(nextSequence: nextSequence)
       state.isStopping = true
     }
     let step = { self.work.stepAhead() || self.work.stepBehind() }
@@ -141,8 +146,14 @@ package enum KeeperSchedule: Sendable {
 struct KeeperSettings: Sendable {
   var directory: String
   var segmentSize: Int
+  /// What is there of a ring, behind the active segment; nil where everything is kept.
+  var ring: SegmentRing?
   var sync: SyncPolicy
   var freeSpaceMin: FreeSpaceMin
   var schedule: KeeperSchedule
   var files: FileSystem
+
+  /// Segments that are kept ready. A ring at full rate is around its segments faster than a disk
+  /// answers: it has one in hand while the next is made.
+  var sparesWanted: Int { ring == nil ? 1 : 2 }
 }

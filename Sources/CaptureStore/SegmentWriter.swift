@@ -13,8 +13,13 @@ import Synchronization
   let path: String
   let number: UInt64
   private let files: FileSystem
-  private let file: FileSystem.File
+  private let openedFile: OpenedFile
+  private var file: FileSystem.File { openedFile.descriptor }
   private(set) var mapping: Mapping
+  /// Random, as every segment's: chosen before it is needed.
+  private let segmentID = UInt128.random(in: 1 ... .max)
+  /// The file was another segment before.
+  private let isRecycled: Bool
 
   // For threads that follow the writer. It stores them in this order, they load them backwards:
   // so an end goes with the sequence, or lies behind it.
@@ -25,16 +30,20 @@ import Synchronization
   let contentEnd = Atomic<Int>(SegmentLayout.headerSize)
   /// The sequence that follows them.
   let committedSequence = Atomic<UInt64>(0)
+  /// Its messages make room in a ring: to seal it any further is a waste.
+  let isUnwanted = Atomic<Bool>(false)
 
   /// The syncing thread's own: up to here everything is on stable storage.
   private var synchronizedEnd = 0
+  /// The same: the file was cut to what is in it.
+  private var isCut = false
 
   // The writer's own state, from `start` to `retire`.
   private(set) var header: SegmentHeader?
   private var base: UnsafeMutableRawPointer
   private var position = SegmentLayout.headerSize
   private var salt: UInt32 = 0
-  private var firstSequence: UInt64 = 0
+  private(set) var firstSequence: UInt64 = 0
 
   /// Creates the file and reserves its space. The first page stays zero, which marks it as unused.
   convenience init(
@@ -50,20 +59,30 @@ import Synchronization
     self.path = path
     self.number = number
     self.files = files
-    file = try files.open(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+    isRecycled = false
+    openedFile = try OpenedFile(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600, files: files)
+    let file = openedFile.descriptor
     do throws(StoreError) {
       try files.reserve(file, path, size: size)
       try files.synchronize(file, path)
       mapping = try Mapping(file, path: path, size: size, writable: true, files: files)
     } catch {
-      files.close(file)
       try? files.remove(path)
       throw error
     }
     unsafe base = mapping.buffer.baseAddress!
   }
 
-  deinit { files.close(file) }
+  /// Another segment in the file and the mapping of one that nobody needs any more.
+  private init(takingOver old: SegmentWriter, path: String, number: UInt64) {
+    self.path = path
+    self.number = number
+    files = old.files
+    isRecycled = true
+    openedFile = old.openedFile
+    mapping = old.mapping
+    unsafe base = old.base
+  }
 
   /// Makes room for one message that is larger than segments usually are. Before `start` only.
   func grow(to size: Int) throws(StoreError) {
@@ -74,7 +93,13 @@ import Synchronization
     unsafe base = mapping.buffer.baseAddress!
   }
 
+  /// When it was started, on the monotonic clock.
+  var startTime: Int64 { header?.clock.monotonicNanoseconds ?? 0 }
+
   var capacity: Int { mapping.count }
+
+  /// Bytes of the file. For the thread that seals it, and for those that hear from it.
+  var fileSize: Int { isCut ? committedSize : capacity }
 
   /// Bytes that records took so far, the header page included.
   var committedSize: Int { position }
@@ -82,22 +107,29 @@ import Synchronization
   /// Writes the first page and publishes it: from here on the segment belongs to the capture.
   func start(captureID: UInt128, firstSequence: UInt64) {
     precondition(header == nil, "a segment is started once")
-    let header = SegmentHeader(
-      captureID: captureID, segmentID: UInt128.random(in: 1 ... .max), number: number,
-      firstSequence: firstSequence, clock: .now(), allocatedSize: UInt64(capacity))
+    let header = makeHeader(captureID: captureID, firstSequence: firstSequence)
     self.header = header
     salt = header.salt
     self.firstSequence = firstSequence
     committedSequence.store(firstSequence, ordering: .relaxed)
+    store(header)
+    storeZero(at: SegmentLayout.headerSize)
+    publish(UInt32(truncatingIfNeeded: SegmentLayout.magic), at: 0)
+  }
 
+  private func makeHeader(captureID: UInt128, firstSequence: UInt64) -> SegmentHeader {
+    SegmentHeader(
+      captureID: captureID, segmentID: segmentID, number: number, firstSequence: firstSequence,
+      clock: .now(), allocatedSize: UInt64(capacity), isRecycled: isRecycled)
+  }
+
+  /// Stores the first page but for its first 4 bytes.
+  private func store(_ header: SegmentHeader) {
     var page = [UInt8](repeating: 0, count: SegmentLayout.headerSize)
     unsafe page.withUnsafeMutableBytes { unsafe header.write(to: $0) }
-    let first = UInt32(truncatingIfNeeded: SegmentLayout.magic)
     unsafe page.withUnsafeBytes { page in
       unsafe (base + 4).copyMemory(from: page.baseAddress! + 4, byteCount: page.count - 4)
     }
-    storeZero(at: SegmentLayout.headerSize)
-    publish(first, at: 0)
   }
 
   typealias Description = RecordDescription
@@ -209,8 +241,12 @@ extension SegmentWriter {
   /// So a footer that is found after a power loss says that everything before it is there.
   ///
   /// The writer is done with it. Followers never read behind a footer, so cutting is safe.
-  func seal(nextSequence: UInt64) throws(StoreError) {
+  ///
+  /// False: it is unwanted, and stays as it is.
+  @discardableResult
+  func seal(nextSequence: UInt64) throws(StoreError) -> Bool {
     precondition(header != nil, "only a started segment is sealed")
+    guard try synchronizeInSteps() else { return false }
     try files.synchronize(file, path)
     // Where space ran out against its promise, that is an error now, and SIGBUS below.
     try populate(position..<position + SegmentFooter.recordSize)
@@ -223,12 +259,64 @@ extension SegmentWriter {
     }
     precondition(isAppended, "the room of the footer is reserved")
     try files.truncate(file, path, size: committedSize)
+    isCut = true
     try files.synchronize(file, path)
+    return true
+  }
+
+  /// So much is synced at once of a segment that may become unwanted meanwhile.
+  private static let syncStep = 16 << 20
+
+  /// The most of it, so that an unwanted one is left soon. False: it is unwanted.
+  private func synchronizeInSteps() throws(StoreError) -> Bool {
+    while position - synchronizedEnd > Self.syncStep {
+      if isUnwanted.load(ordering: .relaxed) { return false }
+      let end = synchronizedEnd + Self.syncStep
+      try mapping.synchronize(synchronizedEnd..<end)
+      synchronizedEnd = end
+    }
+    return !isUnwanted.load(ordering: .relaxed)
   }
 
   /// Removes a segment that was reserved and never started.
   func discard() throws(StoreError) {
     precondition(header == nil, "a started segment belongs to the capture")
     try files.remove(path)
+  }
+}
+
+// MARK: - Recycling
+
+extension SegmentWriter {
+  /// Makes the next segment of the file of this one, which has been retired and is not needed any
+  /// more. Its pages are in memory already: that is what makes it worth it.
+  ///
+  /// nil where its file must stay as it is, since somebody reads it (who does holds a shared lock)
+  /// or has given it another name; and where it does not work out, and then it may be gone.
+  ///
+  /// The first page is prepared, and on stable storage, before the file gets its new name: so it is
+  /// never taken for a segment that it is not. It says that it is prepared, and with which salt
+  /// records will come: what else is in the file means nothing.
+  func recycled(
+    in directory: String, number: UInt64, size: Int
+  ) -> SegmentWriter? {
+    guard capacity == size, let header, (try? files.lock(file, path)) == true else {
+      return nil
+    }
+    defer { try? files.unlock(file, path) }
+    guard (try? files.metadata(file, path).links) == 1 else { return nil }
+    let newPath = "\(directory)/\(CapturePath.segmentName(number))"
+    let next = SegmentWriter(takingOver: self, path: newPath, number: number)
+    publish(0, at: 0)
+    next.store(next.makeHeader(captureID: header.captureID, firstSequence: 0))
+    do throws(StoreError) {
+      try mapping.synchronize(0..<SegmentLayout.headerSize)
+      try files.rename(path, to: newPath)
+      try files.reserve(file, newPath, size: size)
+      return next
+    } catch {
+      for path in [path, newPath] { try? files.remove(path) }
+      return nil
+    }
   }
 }

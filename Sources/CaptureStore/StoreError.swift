@@ -12,6 +12,8 @@ public enum StoreError: Error, Hashable, Sendable {
   case captureExists(path: String)
   /// Another process is writing to the capture.
   case captureInUse(path: String)
+  /// Not a ring: none of its segments makes room.
+  case keepsEverything(path: String)
   /// `capture.json` cannot be understood.
   case damagedManifest(path: String, reason: String)
   /// The capture or a segment was written by a later zcap.
@@ -44,6 +46,13 @@ extension StoreError {
   }
 }
 
+extension StoreError {
+  /// Whether it says that a file is not there: in a ring, one that made room.
+  package var isVanished: Bool {
+    if case .system(_, _, ENOENT) = self { true } else { false }
+  }
+}
+
 extension StoreError: CustomStringConvertible {
   public var description: String {
     switch self {
@@ -58,6 +67,9 @@ extension StoreError: CustomStringConvertible {
     case .captureInUse(let path):
       "\(path): another zcap is recording, recovering or indexing it; wait for its end, or use "
         + "another capture"
+    case .keepsEverything(let path):
+      "\(path): keeps everything that was recorded, and --keep would throw most of it away; "
+        + "use another capture"
     case .damagedManifest(let path, let reason):
       "\(path): cannot be read as a manifest: \(reason); bring it back from a copy, "
         + "the segments are still there"

@@ -1,4 +1,4 @@
-package import CLinux
+import CLinux
 package import Glibc
 
 /// The calls of the system that the store makes on files: the one seam under `FileSystem`.
@@ -6,7 +6,7 @@ package import Glibc
 /// A method has the meaning of the function it is named after: -1 (nil) and `errno` when it fails.
 /// Tests put a disk of their own behind it, which fails on purpose and loses its power.
 package protocol SystemCalls: Sendable {
-  func open(_ path: String, _ flags: CInt, _ mode: mode_t) -> CInt
+  func open(_ path: String, _ flags: CInt, _ mode: UInt32) -> CInt
   func close(_ file: CInt) -> CInt
   func stat(_ path: String, _ status: inout stat) -> CInt
   func fstat(_ file: CInt, _ status: inout stat) -> CInt
@@ -17,10 +17,11 @@ package protocol SystemCalls: Sendable {
   func fsync(_ file: CInt) -> CInt
   func flock(_ file: CInt, _ operation: CInt) -> CInt
 
-  func mkdir(_ path: String, _ mode: mode_t) -> CInt
+  func mkdir(_ path: String, _ mode: UInt32) -> CInt
   func rmdir(_ path: String) -> CInt
   func unlink(_ path: String) -> CInt
   func rename(_ path: String, _ newPath: String) -> CInt
+  func link(_ path: String, _ newPath: String) -> CInt
   /// Source: `readdir(3)`; the names in no order, `.` and `..` among them.
   func names(_ path: String) -> [String]?
 
@@ -38,7 +39,7 @@ package protocol SystemCalls: Sendable {
 package struct LinuxCalls: SystemCalls {
   package init() {}
 
-  package func open(_ path: String, _ flags: CInt, _ mode: mode_t) -> CInt {
+  package func open(_ path: String, _ flags: CInt, _ mode: UInt32) -> CInt {
     unsafe Glibc.open(path, flags, mode)
   }
 
@@ -70,12 +71,16 @@ package struct LinuxCalls: SystemCalls {
   package func fsync(_ file: CInt) -> CInt { Glibc.fsync(file) }
   package func flock(_ file: CInt, _ operation: CInt) -> CInt { systemLock(file, operation) }
 
-  package func mkdir(_ path: String, _ mode: mode_t) -> CInt { unsafe Glibc.mkdir(path, mode) }
+  package func mkdir(_ path: String, _ mode: UInt32) -> CInt { unsafe Glibc.mkdir(path, mode) }
   package func rmdir(_ path: String) -> CInt { unsafe Glibc.rmdir(path) }
   package func unlink(_ path: String) -> CInt { unsafe Glibc.unlink(path) }
 
   package func rename(_ path: String, _ newPath: String) -> CInt {
     unsafe Glibc.rename(path, newPath)
+  }
+
+  package func link(_ path: String, _ newPath: String) -> CInt {
+    unsafe Glibc.link(path, newPath)
   }
 
   package func names(_ path: String) -> [String]? {

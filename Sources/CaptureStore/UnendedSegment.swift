@@ -63,7 +63,14 @@ struct UnendedSegment {
     if let failure = cursor.failure { throw failure }
     hasFooter = cursor.footerNextSequence != nil
     isEnded = hasFooter && end == segment.size
-    contentEnd = hasFooter ? end : max(end, try files.contentEnd(path, from: end))
+    if hasFooter {
+      contentEnd = end
+    } else if segment.header.isRecycled {
+      // What is not a damage of this segment is what the file held before.
+      contentEnd = damages.reduce(end) { max($0, $1.range.upperBound) }
+    } else {
+      contentEnd = max(end, try files.contentEnd(path, from: end))
+    }
     self.damages = damages
     ending = Recovery.Ending(
       segment: number, offset: end, nextSequence: next, tornBytes: contentEnd - end,

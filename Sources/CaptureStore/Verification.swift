@@ -87,8 +87,7 @@ public struct Verification: Sendable {
     for finding in findings {
       if case .unreadable(let error) = finding.condition, error.isRefusal { throw error }
     }
-    var judge = VerificationJudge(
-      findings, in: CapturePath.segments(capture.path), isBeingRecorded: isBeingRecorded)
+    var judge = VerificationJudge(findings, of: capture, isBeingRecorded: isBeingRecorded)
     return judge.verdict(known: known)
   }
 

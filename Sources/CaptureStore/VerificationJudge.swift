@@ -1,15 +1,20 @@
 /// Looks at the findings of all segments together: what follows what, and what had to be there.
 struct VerificationJudge {
   private let findings: [SegmentFindings]
-  private let directory: String
+  private let capture: Capture
   private let isBeingRecorded: Bool
   private var durable = DurablePlaces()
   private var verification = Verification()
-  private var nextSequence: UInt64 = 0
+  private var nextNumber: UInt64
+  private var nextSequence: UInt64
 
-  init(_ findings: [SegmentFindings], in directory: String, isBeingRecorded: Bool) {
-    self.directory = directory
+  init(_ findings: [SegmentFindings], of capture: Capture, isBeingRecorded: Bool) {
+    self.capture = capture
+    let findings = Self.withoutVanished(findings)
     self.findings = findings
+    let beginning = capture.beginning
+    nextNumber = beginning?.segment ?? findings.first?.file.number ?? 0
+    nextSequence = beginning?.sequence ?? findings.first { $0.isReadable }?.firstSequence ?? 0
     self.isBeingRecorded = isBeingRecorded
     for finding in findings {
       durable.add(finding.durable, by: finding.file.number)
@@ -20,7 +25,6 @@ struct VerificationJudge {
   mutating func verdict(known: RecordPlace?) -> Verification {
     verification.isBeingRecorded = isBeingRecorded
     verification.isSealed = !findings.isEmpty
-    var nextNumber: UInt64 = 0
     for finding in findings {
       if finding.file.number > nextNumber { tellMissing(nextNumber..<finding.file.number, finding) }
       nextNumber = finding.file.number + 1
@@ -28,6 +32,12 @@ struct VerificationJudge {
     }
     if let known, known.sequence > nextSequence { tellMissing(upTo: known) }
     return verification
+  }
+
+  /// What made room in a ring did so from its beginning on: with one, all before it.
+  private static func withoutVanished(_ findings: [SegmentFindings]) -> [SegmentFindings] {
+    let last = findings.lastIndex { if case .vanished = $0.condition { true } else { false } }
+    return last.map { Array(findings[($0 + 1)...]) } ?? findings
   }
 
   /// Segments whose files are not there. Those behind the last one cannot be known.
@@ -50,6 +60,7 @@ struct VerificationJudge {
     case .unreadable(let error):
       tellUnreadable(finding, error.reasonText)
       return
+    case .vanished: return
     case .sealed, .unended: break
     }
     verification.segments += 1
@@ -72,7 +83,8 @@ struct VerificationJudge {
     verification.isSealed = false
     verification.problems.append(
       Verification.Problem(
-        kind: .lost, path: directory, segment: known.segment, offset: known.offset, bytes: 0,
+        kind: .lost, path: CapturePath.segments(capture.path), segment: known.segment,
+        offset: known.offset, bytes: 0,
         sequences: missing, what: "the index knows of more messages than there are"))
   }
 
@@ -178,5 +190,14 @@ extension StoreError {
   fileprivate var reasonText: String {
     if case .damagedSegment(_, let reason) = self { return reason }
     return "\(self)"
+  }
+}
+
+extension SegmentFindings {
+  fileprivate var isReadable: Bool {
+    switch condition {
+    case .sealed, .unended: true
+    case .reserved, .unreadable, .vanished: false
+    }
   }
 }

@@ -222,8 +222,8 @@ extension Intake {
   private func stalled(_ nanoseconds: Int64, at now: Int64) {
     var event = StoredEvent(
       "stalled", monotonicNanoseconds: now, ["ms": .number(nanoseconds / 1_000_000)])
-    let waited = (writer.rollNanoseconds - rollNanosecondsSeen) / 1_000_000
-    rollNanosecondsSeen = writer.rollNanoseconds
+    let waited = (writer.rolls.nanoseconds - rollNanosecondsSeen) / 1_000_000
+    rollNanosecondsSeen = writer.rolls.nanoseconds
     if waited > 0 { event.fields["segment_ms"] = .number(waited) }
     ledger.tell(event)
   }
@@ -259,7 +259,7 @@ extension Intake {
       .now(), recorded: writer.messageCount,
       indexed: indexed.messages.load(ordering: .relaxed))
     for event in events { ledger.tell(event) }
-    rollNanosecondsSeen = writer.rollNanoseconds
+    rollNanosecondsSeen = writer.rolls.nanoseconds
     for endpoint in connections.indices {
       if let event = connections[endpoint].settle(at: now) {
         ledger.tell(event, endpoint: endpointIDs[endpoint])

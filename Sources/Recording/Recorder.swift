@@ -114,7 +114,7 @@ public final class Recorder: Sendable {
     writer.unlock()
     try result?.get()
     return RecordingSummary(
-      status: status, reason: intake.reason, segments: writer.segmentCount,
+      status: status, reason: intake.reason, segments: writer.segmentCount, rolls: writer.rolls,
       failure: intake.failure?.description, sealFailure: sealFailure?.description,
       indexFailure: indexFailure, isCutShort: intake.isCutShort,
       possibleLosses: intake.ledger.possibleLossesByKind)
@@ -126,7 +126,7 @@ public final class Recorder: Sendable {
     let manifest = Manifest(
       host: ProcessInfo.processInfo.hostName, created: now(), recorder: plan.recorder,
       endpoints: endpoints, topicRule: plan.topicRule.description,
-      sequences: plan.sequences.map(\.description), labels: plan.labels)
+      sequences: plan.sequences.map(\.description), keep: plan.keep, labels: plan.labels)
     return try CaptureWriter(
       creating: plan.capture, manifest: manifest, segmentSize: plan.segmentSize,
       sync: plan.sync, freeSpaceMin: plan.freeSpaceMin, schedule: .threads, files: files)
@@ -138,8 +138,8 @@ public final class Recorder: Sendable {
     let capture = try Capture(path: plan.capture, files: files)
     return try CaptureWriter(
       appendingTo: capture, endpoints: endpoints, known: Indexer.knownPlace(of: capture),
-      segmentSize: plan.segmentSize, sync: plan.sync, freeSpaceMin: plan.freeSpaceMin,
-      schedule: .threads)
+      keep: plan.keep, segmentSize: plan.segmentSize, sync: plan.sync,
+      freeSpaceMin: plan.freeSpaceMin, schedule: .threads)
   }
 
   /// What the writer made or goes on with, with all rules and labels of the plan in its manifest.

@@ -14,6 +14,9 @@ public struct RecordingPlan: Sendable {
   public var labels: [String: String] = [:]
   /// Name and version of the program, for the manifest.
   public var recorder: String
+  /// Of a ring: how much is kept. nil keeps everything, and of a ring that is gone on with as much
+  /// as so far.
+  public var keep: Retention?
   public var segmentSize = CaptureWriter.segmentSizeDefault
   public var sync = SyncPolicy.standard
   public var freeSpaceMin = FreeSpaceMin.standard
@@ -74,6 +77,8 @@ public struct RecordingSummary: Sendable {
   /// As in the capture's event `ended`.
   public var reason: Reason
   public var segments: Int
+  /// How long the recording thread took to go on in another one.
+  public var rolls: RollTimes
   /// What kept the store from going on. What was recorded before is there.
   public var failure: String?
   /// What kept the capture from being sealed, all of it on stable storage. It reads as it is.

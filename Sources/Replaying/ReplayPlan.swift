@@ -90,6 +90,8 @@ public struct ReplaySummary: Sendable {
   public var damages = 0
   /// Messages that the index knows and that are not there any more: they were not sent.
   public var messagesMissing: Int64 = 0
+  /// Messages of a ring that made room for newer ones before they were read.
+  public var messagesRetired: Int64 = 0
   /// What the capture lacks in the span of the selection.
   public var source = Completeness()
   /// A stop was requested before the end.
@@ -110,7 +112,7 @@ public struct ReplaySummary: Sendable {
   }
 
   public var isComplete: Bool {
-    damages == 0 && messagesMissing == 0 && source.isComplete && !isCutShort
+    damages == 0 && messagesMissing == 0 && messagesRetired == 0 && source.isComplete && !isCutShort
       && (!isStopped || isEndless)
   }
 }

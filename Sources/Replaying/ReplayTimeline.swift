@@ -29,10 +29,13 @@ final class ReplayTimeline: Sendable {
     var damages = 0
     /// Messages that the index knows and that are not there any more, up to here.
     var messagesMissing: Int64 = 0
+    /// Messages of a ring that made room before they were read, up to here.
+    var messagesRetired: Int64 = 0
 
     mutating func take(_ reader: MessageReader) {
       damages = reader.damages
       messagesMissing = reader.messagesMissing
+      messagesRetired = reader.messagesRetired
     }
   }
 

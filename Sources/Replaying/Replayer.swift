@@ -83,6 +83,8 @@ public final class Replayer: @unchecked Sendable {
     let reason =
       if files.isEmpty {
         "it has no segments; bring them back from a copy"
+      } else if index.isBeingRecorded && index.capture.isRing {
+        "what its index knows made room meanwhile; it catches up, try again"
       } else if try known.isComplete && index.overview().messages == 0 {
         "there are no messages in it"
       } else {
@@ -154,6 +156,7 @@ public final class Replayer: @unchecked Sendable {
       }
       summary.damages = batch?.damages ?? 0
       summary.messagesMissing = batch?.messagesMissing ?? 0
+      summary.messagesRetired = batch?.messagesRetired ?? 0
       for socket in sockets { try socket.readSubscriptions() }
       batch = timeline.nextBatch()
     }

@@ -127,7 +127,7 @@ package final class MemoryFiles: SystemCalls {
 
   // MARK: - Files
 
-  package func open(_ path: String, _ flags: CInt, _ mode: mode_t) -> CInt {
+  package func open(_ path: String, _ flags: CInt, _ mode: UInt32) -> CInt {
     state.withLock { state in
       let node: Node
       if let found = state.nodes[path] {
@@ -171,6 +171,9 @@ package final class MemoryFiles: SystemCalls {
   private func fill(_ status: inout stat, _ node: Node) {
     status.st_size = node.buffer.bytes.count
     status.st_mode = node.isDirectory ? S_IFDIR : S_IFREG
+    status.st_ino = numericCast(UInt(bitPattern: ObjectIdentifier(node)))
+    let names = state.withLock { state in state.nodes.values.count { $0 === node } }
+    status.st_nlink = numericCast(names)
   }
 
   package func pread(
@@ -213,9 +216,9 @@ package final class MemoryFiles: SystemCalls {
     state.withLock { state in
       guard let held = state.open[Int(file)] else { return fail(EBADF) }
       if held.node.isLocked && !held.hasLock { return fail(EWOULDBLOCK) }
-      if operation & LOCK_EX != 0 {
-        held.node.isLocked = true
-        state.open[Int(file)]?.hasLock = true
+      if operation & (LOCK_EX | LOCK_UN) != 0 {
+        held.node.isLocked = operation & LOCK_EX != 0
+        state.open[Int(file)]?.hasLock = held.node.isLocked
       }
       return 0
     }
@@ -223,7 +226,7 @@ package final class MemoryFiles: SystemCalls {
 
   // MARK: - Directories
 
-  package func mkdir(_ path: String, _ mode: mode_t) -> CInt {
+  package func mkdir(_ path: String, _ mode: UInt32) -> CInt {
     state.withLock { state in
       guard state.nodes[path] == nil else { return fail(EEXIST) }
       state.nodes[path] = Node(isDirectory: true)
@@ -240,6 +243,15 @@ package final class MemoryFiles: SystemCalls {
   package func rename(_ path: String, _ newPath: String) -> CInt {
     state.withLock { state in
       guard let node = state.nodes.removeValue(forKey: path) else { return fail(ENOENT) }
+      state.nodes[newPath] = node
+      return 0
+    }
+  }
+
+  package func link(_ path: String, _ newPath: String) -> CInt {
+    state.withLock { state in
+      guard let node = state.nodes[path] else { return fail(ENOENT) }
+      guard state.nodes[newPath] == nil else { return fail(EEXIST) }
       state.nodes[newPath] = node
       return 0
     }

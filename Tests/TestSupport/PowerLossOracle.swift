@@ -15,7 +15,8 @@ package struct PowerLossOracle {
       let walk = CaptureWalk(capture)
       return walk.isFinal || walk.isEndless ? walk : nil
     }
-    let lost = run.durable.filter { walk.messages[$0] == nil }
+    let front = run.keep == nil ? 0 : Self.front(of: walk, in: run)
+    let lost = run.durable.filter { $0 >= front && walk.messages[$0] == nil }
     if !lost.isEmpty { faults.append("durable and gone: \(lost.sorted().prefix(5))") }
     for (sequence, message) in walk.messages where run.messages[sequence] != message {
       faults.append("invented: \(sequence)")
@@ -25,7 +26,7 @@ package struct PowerLossOracle {
     }
     if !walk.unframed.isEmpty { faults.append("impossible frame tables: \(walk.unframed)") }
     let missing = missingSequences
-    for sequence in 0..<(walk.order.last ?? 0) {
+    for sequence in front..<max(front, walk.order.last ?? 0) {
       if walk.messages[sequence] == nil && !missing.contains(sequence) {
         faults.append("neither there nor missing: \(sequence)")
       } else if walk.messages[sequence] != nil && missing.contains(sequence) {
@@ -33,12 +34,26 @@ package struct PowerLossOracle {
       }
     }
     let promised = try Self.promised(capture)
-    if let gone = (0..<promised).first(where: { walk.messages[$0] == nil }),
+    if let gone = (front..<max(front, promised)).first(where: { walk.messages[$0] == nil }),
       run.messages[gone] != nil, !run.lostBefore.contains(gone)
     {
       faults.append("gone and before the checkpoint \(promised): \(gone)")
     }
     if walk.isEndless || !walk.isFinal { faults.append("the walk has no end") }
+  }
+
+  /// The first sequence that a ring must have, if it was durable. What is before the first one that
+  /// is there made room; but nothing does for what fits into a quarter of the ring.
+  private static func front(of walk: CaptureWalk, in run: PowerLossRun) -> UInt64 {
+    let largest = run.messages.values.reduce(0) { max($0, $1.bytes) }
+    var room = run.keep!.bytes! / 4 - 4 * largest
+    var front = (run.messages.keys.max() ?? 0) + 1
+    for (sequence, message) in run.messages.sorted(by: { $0.key > $1.key }) {
+      room -= message.bytes + 80
+      if room < 0 { break }
+      front = sequence
+    }
+    return min(front, walk.messages.keys.min() ?? .max)
   }
 
   package var missingSequences: Set<UInt64> { Set(walk.missing.flatMap { Array($0) }) }

@@ -1,4 +1,4 @@
-import CaptureStore
+package import CaptureStore
 import Foundation
 
 /// A recording on a simulated disk that loses its power, and what must be found afterwards.
@@ -10,6 +10,8 @@ package final class PowerLossRun {
   package let directory: TemporaryDirectory
   /// What the machine finds: a directory in which the capture is, if it is.
   package private(set) var found: String
+  /// What is kept of it; every third one is a ring.
+  package let keep: Retention?
   /// What was appended, by sequence.
   package private(set) var messages: [UInt64: TestMessage] = [:]
   /// The sequences that are durable: known to the writer, or found after an earlier loss.
@@ -31,6 +33,7 @@ package final class PowerLossRun {
   package init(seed: UInt64, meanwhile: ((String) throws -> Void)? = nil) throws {
     self.seed = seed
     self.meanwhile = meanwhile
+    keep = seed % 3 == 0 ? Retention(bytes: 8 * 64 << 10) : nil
     random = SplitMix64(seed: seed)
     directory = try TemporaryDirectory()
     found = directory.file("disk")
@@ -45,7 +48,8 @@ package final class PowerLossRun {
     let path = capture
     let isNew = messages.isEmpty && !FileManager.default.fileExists(atPath: path)
     defer { disk.interruptNoMore() }
-    let segmentSize = [64, 64, 68, 100, 192][random.int(0...4)] << 10
+    let usualSize = [64, 64, 68, 100, 192][random.int(0...4)] << 10
+    let segmentSize = min(usualSize, keep?.segmentSizeMax ?? .max)
     let sync: SyncPolicy = [.always, .atSeal, .standard][random.int(0...2)]
     var writer: CaptureWriter?
     if random.int(0...9) == 0 {
@@ -81,7 +85,8 @@ package final class PowerLossRun {
   ) throws -> CaptureWriter {
     if isNew {
       return try CaptureWriter(
-        creating: path, manifest: .test(endpoints: 3), segmentSize: segmentSize, sync: sync,
+        creating: path, manifest: .test(endpoints: 3, keep: keep), segmentSize: segmentSize,
+        sync: sync,
         schedule: .stepped, files: files)
     }
     return try CaptureWriter(
@@ -90,8 +95,9 @@ package final class PowerLossRun {
   }
 
   private func record(with writer: CaptureWriter, on disk: SimulatedDisk) throws {
-    let stepsMax = random.int(0...120)
-    let usual = [40, 400, 4_000][random.int(0...2)]
+    // A ring is to go around.
+    let stepsMax = random.int(0...(keep == nil ? 120 : 200))
+    let usual = (keep == nil ? [40, 400, 4_000] : [400, 4_000, 20_000])[random.int(0...2)]
     for _ in 0..<stepsMax where !isLost {
       switch random.int(0...19) {
       case 0...11:

@@ -4,7 +4,7 @@ package import Foundation
 // The calls themselves: each is made for real, then accounted for.
 
 extension SimulatedDisk {
-  package func open(_ path: String, _ flags: CInt, _ mode: mode_t) -> CInt {
+  package func open(_ path: String, _ flags: CInt, _ mode: UInt32) -> CInt {
     make(.open, failing: -1) {
       let descriptor = system.open(path, flags, mode)
       guard descriptor >= 0, let (directory, name) = place(path) else { return descriptor }
@@ -75,7 +75,7 @@ extension SimulatedDisk {
     make(.flock, failing: -1) { system.flock(file, operation) }
   }
 
-  package func mkdir(_ path: String, _ mode: mode_t) -> CInt {
+  package func mkdir(_ path: String, _ mode: UInt32) -> CInt {
     make(.mkdir, failing: -1) {
       let result = system.mkdir(path, mode)
       if result == 0, let (directory, name) = place(path) {
@@ -101,6 +101,16 @@ extension SimulatedDisk {
       if result == 0, let (directory, name) = place(path), let (target, newName) = place(newPath) {
         precondition(directory === target, "the store renames within a directory")
         directory.change([(name, nil), (newName, directory.entries[name])])
+      }
+      return result
+    }
+  }
+
+  package func link(_ path: String, _ newPath: String) -> CInt {
+    make(.link, failing: -1) {
+      let result = system.link(path, newPath)
+      if result == 0, let (directory, name) = place(path), let (target, newName) = place(newPath) {
+        target.change([(newName, directory.entries[name])])
       }
       return result
     }

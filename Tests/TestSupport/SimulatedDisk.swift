@@ -23,7 +23,7 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
   /// What a call is, to count by.
   package enum Call: Hashable, Sendable {
     case open, close, stat, fstat, pread, pwrite, fallocate, ftruncate, fsync, flock
-    case mkdir, rmdir, unlink, rename, names
+    case mkdir, rmdir, unlink, rename, link, names
     case mmap, munmap, madvise, msync, statvfs, fileSystemType
   }
 

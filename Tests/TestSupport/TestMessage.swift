@@ -58,14 +58,16 @@ extension CaptureWriter {
 
 extension Manifest {
   /// A manifest with as many endpoints as a test needs: `ipc://0`, `ipc://1`, and so on.
-  public static func test(endpoints: Int = 1, topicRule: String = "auto") -> Manifest {
+  public static func test(
+    endpoints: Int = 1, topicRule: String = "auto", keep: Retention? = nil
+  ) -> Manifest {
     Manifest(
       host: "test", created: "2024-01-01T00:00:00Z", recorder: "tests",
       endpoints: (0..<endpoints).map {
         RecordedEndpoint(
           address: "ipc://\($0)", socket: "SUB", isBound: false,
           subscriptions: [SubscriptionPrefix([])])
-      }, topicRule: topicRule, labels: [:])
+      }, topicRule: topicRule, keep: keep, labels: [:])
   }
 }
 

@@ -100,6 +100,16 @@ extension BadInput {
     .init(["record", ipc, "--io-threads", "0"] + newCapture, mention: "--io-threads"),
     .init(["record", ipc, "--segment-size", "1KiB"] + newCapture, mention: "--segment-size"),
     .init(["record", ipc, "--segment-size", "1000TiB"] + newCapture, mention: "--segment-size"),
+    .init(["record", ipc, "--keep", "100"] + newCapture, mention: "10GiB, 24h"),
+    .init(["record", ipc, "--keep", "0msg"] + newCapture, mention: "--keep"),
+    .init(["record", ipc, "--keep", "100KiB"] + newCapture, mention: "at least 512 KiB"),
+    .init(["record", ipc, "--keep", "1h", "--keep", "2h"] + newCapture, mention: "given twice"),
+    .init(
+      ["record", ipc, "--keep", "1MiB", "--segment-size", "1MiB"] + newCapture,
+      mention: "an eighth of --keep"),
+    .init(
+      ["record", ipc, "--append", "-o", "good", "--keep", "1h"], mention: "keeps everything",
+      exit: 1),
     .init(["record", ipc, "--topic-rule", "first"] + newCapture, mention: "first"),
     .init(["record", ipc, "--topic-rule", "prefix:0"] + newCapture, mention: "prefix:0"),
     .init(["record", ipc, "--label", "nothing"] + newCapture, mention: "nothing"),

@@ -66,8 +66,20 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
   @Option(help: ArgumentHelp("Threads of libzmq; one takes about 1 GB/s.", valueName: "n"))
   var ioThreads = 1
 
-  @Option(help: ArgumentHelp("Bytes of each segment file.", valueName: "bytes"))
-  var segmentSize = ByteSize(bytes: CaptureWriter.segmentSizeDefault)
+  @Option(
+    name: .customLong("keep"),
+    help: ArgumentHelp(
+      """
+      Keep the newest only, such as 10GiB on disk, 24h or 1000000msg: the oldest segments make room \
+      (repeatable with different units: a segment goes as soon as one limit lets it).
+      """, valueName: "limit"))
+  var keep: [RetentionArgument] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Bytes of each segment file. (default: 256MiB, with --keep an eighth of its bytes at most)",
+      valueName: "bytes"))
+  var segmentSize: ByteSize?
 
   @Option(
     help: ArgumentHelp(
@@ -122,11 +134,16 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     guard (1...1024).contains(ioThreads) else {
       throw ValidationError("--io-threads \(ioThreads): from 1 to 1024")
     }
-    guard CaptureWriter.segmentSizes.contains(segmentSize.bytes) else {
-      let range = CaptureWriter.segmentSizes
-      throw ValidationError(
-        "--segment-size \(segmentSize.bytes): from \(Units.binary(range.lowerBound)) to "
-          + Units.binary(range.upperBound))
+    let retention = try RetentionArgument.combined(keep)
+    if let size = segmentSize?.bytes {
+      let least = CaptureWriter.segmentSizes.lowerBound
+      let most = min(
+        CaptureWriter.segmentSizes.upperBound, retention?.segmentSizeMax ?? .max)
+      guard size >= least && size <= most else {
+        throw ValidationError(
+          "--segment-size \(size): from \(Units.binary(least)) to \(Units.binary(most))"
+            + (most < CaptureWriter.segmentSizes.upperBound ? ", an eighth of --keep" : ""))
+      }
     }
     if output == "" { throw ValidationError("-o: the name of the capture is empty") }
     if append && output == nil { throw ValidationError("--append: name the capture with -o") }
@@ -140,10 +157,12 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
   func run() throws {
     let plan = try plan()
     try checkTopicRule(plan)
+    OpenFiles.allowMost()
     let stop = StopSignals.token()
     let recorder = try Recorder(plan, stop: stop)
     var report = RecordingReport(
-      capture: plan.capture, endpoints: recorder.endpoints.map(\.address), isJSON: json)
+      capture: plan.capture, endpoints: recorder.endpoints.map(\.address),
+      keep: try Capture(path: plan.capture).manifest.keep, isJSON: json)
     report.begin()
     if let recovery = recorder.recovery, recovery.isNeeded {
       RecoveryReport.tell(recovery, of: plan.capture)
@@ -172,6 +191,13 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
         + "changes it")
   }
 
+  /// What the recording will keep, if it is a ring.
+  private func retention(of plan: RecordingPlan) throws -> Retention? {
+    if let keep = plan.keep { return keep }
+    guard append, Capture.exists(at: plan.capture) else { return nil }
+    return try Capture(path: plan.capture).manifest.keep
+  }
+
   private func plan() throws -> RecordingPlan {
     let prefixes = topics.isEmpty ? [[]] : topics.map(\.bytes)
     var plan = RecordingPlan(
@@ -186,7 +212,10 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     plan.sequences = try sequences.map { try $0.rule() }
     plan.isAppending = append
     plan.labels = Dictionary(labels.map { ($0.key, $0.value) }) { _, last in last }
-    plan.segmentSize = segmentSize.bytes
+    plan.keep = try RetentionArgument.combined(keep)
+    plan.segmentSize =
+      try segmentSize?.bytes
+      ?? min(CaptureWriter.segmentSizeDefault, retention(of: plan)?.segmentSizeMax ?? .max)
     plan.sync = sync.policy
     plan.freeSpaceMin = minFree.least
     plan.ioThreads = ioThreads

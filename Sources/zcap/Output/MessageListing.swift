@@ -33,14 +33,18 @@ struct MessageListing {
       count += 1
     }
     output.flush()
-    return Self.losses(missing: reader.messagesMissing, damages: reader.damages)
+    return Self.losses(
+      missing: reader.messagesMissing, retired: reader.messagesRetired, damages: reader.damages)
   }
 
   /// What was met in the segments and the index did not know, for people.
-  static func losses(missing: Int64, damages: Int) -> [String] {
+  static func losses(missing: Int64, retired: Int64, damages: Int) -> [String] {
     var texts: [String] = []
     if missing > 0 {
       texts.append(Units.count(missing, "message is", "messages are") + " missing")
+    }
+    if retired > 0 {
+      texts.append(Units.count(retired, "message") + " made room for newer ones before being read")
     }
     if damages > 0 {
       texts.append(Units.count(damages, "place") + " could not be read")

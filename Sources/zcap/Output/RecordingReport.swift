@@ -5,6 +5,7 @@ import Recording
 struct RecordingReport: ~Copyable {
   private let capture: String
   private let endpoints: [String]
+  private let keep: Retention?
   private let isJSON: Bool
   private var last: RecordingStatus?
   private var nextStatus = CaptureClock.monotonicNanoseconds()
@@ -12,9 +13,10 @@ struct RecordingReport: ~Copyable {
   /// Those that were there, or are known to be waited for.
   private var endpointsTold: Set<String> = []
 
-  init(capture: String, endpoints: [String], isJSON: Bool) {
+  init(capture: String, endpoints: [String], keep: Retention?, isJSON: Bool) {
     self.capture = capture
     self.endpoints = endpoints
+    self.keep = keep
     self.isJSON = isJSON
   }
 
@@ -51,7 +53,8 @@ struct RecordingReport: ~Copyable {
     }
     nextStatus = CaptureClock.monotonicNanoseconds() + intervalNanoseconds
     let list = endpoints.joined(separator: ", ")
-    Console.say("recording \(list) into \(capture); stop with Ctrl-C")
+    let kept = keep.map { ", the last \($0.text) of it" } ?? ""
+    Console.say("recording \(list) into \(capture)\(kept); stop with Ctrl-C")
   }
 
   mutating func show(_ status: RecordingStatus) {
@@ -111,6 +114,9 @@ struct RecordingReport: ~Copyable {
       line.add("reason", summary.reason.rawValue)
       add(status, to: &line)
       line.add("segments", summary.segments)
+      line.add(
+        "roll_us_median", seconds: Double(summary.rolls.nanosecondsMedian) / 1e3, decimals: 1)
+      line.add("roll_us_max", seconds: Double(summary.rolls.nanosecondsMax) / 1e3, decimals: 1)
       line.add("complete", summary.isComplete)
       line.add("possible_loss_events", summary.possibleLosses.keys.sorted())
       line.add("failure", summary.failure)

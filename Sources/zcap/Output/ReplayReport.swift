@@ -71,7 +71,8 @@ struct ReplayReport: Sendable {
         "peers did not take everything within --linger "
           + "\(Units.duration(summary.lingerNanoseconds)); the last messages may be missing there")
     }
-    let others = MessageListing.losses(missing: summary.messagesMissing, damages: summary.damages)
+    let others = MessageListing.losses(
+      missing: summary.messagesMissing, retired: summary.messagesRetired, damages: summary.damages)
     if let losses = CompletenessReport(capture, summary.source).losses(and: others) {
       Console.complain(losses)
     }
@@ -104,6 +105,7 @@ struct ReplayReport: Sendable {
     line.add("held_s", seconds: Double(summary.heldNanoseconds) / 1e9, decimals: 9)
     line.add("damaged", summary.damages)
     line.add("lost", summary.source.lost + summary.messagesMissing)
+    line.add("retired", summary.messagesRetired)
     line.add("stopped", summary.isStopped)
     line.add("cut_short", summary.isCutShort)
     return line

@@ -1,0 +1,110 @@
+/// How much of a recording is kept: the newest of it, in whole segments. What is older makes room,
+/// and its files are used again: a ring.
+///
+/// A segment goes as soon as one of the limits lets it go.
+public struct Retention: Codable, Hashable, Sendable {
+  /// Bytes of all segment files, those that are prepared included: they take no more. Only a
+  /// message that is larger than segments usually are takes more for a while.
+  public var bytes: Int?
+  /// Messages of the last so many nanoseconds stay, and those that share a segment with them.
+  public var nanoseconds: Int64?
+  /// The last so many messages stay, and those that share a segment with them.
+  public var messages: UInt64?
+
+  public init(bytes: Int? = nil, nanoseconds: Int64? = nil, messages: UInt64? = nil) {
+    self.bytes = bytes
+    self.nanoseconds = nanoseconds
+    self.messages = messages
+  }
+
+  /// Whether it keeps everything, which is no ring.
+  public var isUnlimited: Bool { bytes == nil && nanoseconds == nil && messages == nil }
+
+  /// As many segments as share a limit: what is kept is never much more, or less, than that.
+  private static let segmentsMin = 8
+
+  /// The largest segments that a limit in bytes leaves room for.
+  public var segmentSizeMax: Int { bytes.map { $0 / Self.segmentsMin & ~0xFFF } ?? .max }
+
+  /// A segment in use for so long is followed by the next one.
+  var segmentNanosecondsMax: Int64? {
+    nanoseconds.map { max($0 / Int64(Self.segmentsMin), 1_000_000_000) }
+  }
+
+  /// A segment of so many messages is followed by the next one.
+  var segmentMessagesMax: UInt64? { messages.map { max($0 / UInt64(Self.segmentsMin), 1024) } }
+}
+
+/// The segments of a ring behind the one that is written, the oldest first.
+struct SegmentRing: Sendable {
+  struct Entry: Sendable {
+    var path: String
+    var size: Int
+    /// The sequence that follows its last message.
+    var nextSequence: UInt64
+    /// When its last message had come, on the monotonic clock.
+    var ended: Int64
+    /// To be used again; nil for one of an earlier recording.
+    var segment: SegmentWriter?
+
+    init(path: String, size: Int, nextSequence: UInt64, ended: Int64) {
+      self.path = path
+      self.size = size
+      self.nextSequence = nextSequence
+      self.ended = ended
+    }
+
+    init(_ retired: RetiredSegment, size: Int) {
+      path = retired.segment.path
+      self.size = size
+      nextSequence = retired.nextSequence
+      ended = retired.time
+      segment = retired.segment
+    }
+  }
+
+  let retention: Retention
+  var entries: [Entry] = []
+  /// The disk had no room for a segment: the oldest one makes it.
+  var isShort = false
+
+  init(retention: Retention) { self.retention = retention }
+
+  /// Whether the oldest segment may go. `bytes`: what all segment files take, those that are needed now
+  /// included. `nextSequence`: that of the next message.
+  func isSurplus(_ oldest: Entry, bytes: Int, nextSequence: UInt64, now: Int64) -> Bool {
+    if isShort && !entries.isEmpty { return true }
+    if let most = retention.bytes, bytes > most { return true }
+    if let span = retention.nanoseconds, oldest.ended < now - span { return true }
+    if let least = retention.messages, nextSequence >= least,
+      oldest.nextSequence <= nextSequence - least
+    {
+      return true
+    }
+    return false
+  }
+
+  var bytes: Int { entries.reduce(0) { $0 + $1.size } }
+}
+
+extension SegmentRing {
+  /// The segments that are there when a recording goes on with a ring; the active one is not among
+  /// them. Those that cannot be read are older than all others: they go first.
+  init(_ retention: Retention, of capture: Capture, activeNumber: UInt64) throws(StoreError) {
+    self.init(retention: retention)
+    let now = ClockPair.now()
+    var nextSequence: UInt64 = 0
+    var ended = Int64.min
+    // From the newest on: what a segment begins with is what the one before it ended with.
+    for file in try capture.segmentFiles().reversed() {
+      if file.number < activeNumber {
+        entries.append(
+          Entry(path: file.path, size: file.size, nextSequence: nextSequence, ended: ended))
+      }
+      guard let header = try? capture.openSegment(file.path)?.header else { continue }
+      nextSequence = header.firstSequence
+      ended = now.monotonicNanoseconds - (now.unixNanoseconds - header.clock.unixNanoseconds)
+    }
+    entries.reverse()
+  }
+}

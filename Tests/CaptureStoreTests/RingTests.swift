@@ -1,0 +1,247 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+import Threads
+
+@testable import CaptureStore
+
+/// Recordings of which only the newest is kept.
+@Suite struct RingTests {
+  private static let segmentSize = 64 << 10
+  private static let bytes = 8 * segmentSize
+
+  /// Tells its sequence everywhere in it.
+  private static func message(_ sequence: UInt64, size: Int = 1000) -> TestMessage {
+    TestMessage(
+      time: Int64(sequence), [[UInt8](repeating: UInt8(truncatingIfNeeded: sequence), count: size)])
+  }
+
+  private static func writer(
+    _ path: String, keep: Retention = Retention(bytes: bytes), schedule: KeeperSchedule = .stepped,
+    files: FileSystem = .system
+  ) throws -> CaptureWriter {
+    try CaptureWriter(
+      creating: path, manifest: .test(keep: keep), segmentSize: segmentSize, sync: .atSeal,
+      schedule: schedule, files: files)
+  }
+
+  /// Appends messages and lets the keeper work in between, as its threads would.
+  private static func append(
+    _ count: Int, to writer: CaptureWriter, size: Int = 1000,
+    afterEach: () throws -> Void = {}
+  ) throws {
+    for _ in 0..<count {
+      try writer.append(message(writer.nextSequence, size: size))
+      _ = try writer.tend()
+      while writer.stepAhead() {}
+      if writer.nextSequence % 16 == 0 { writer.stepBehind() }
+      try afterEach()
+    }
+  }
+
+  /// Whether what is there is the end of what was recorded, as it was recorded.
+  private static func check(_ capture: Capture, next: UInt64, size: Int = 1000) throws -> UInt64 {
+    let walk = try CaptureWalk(unused: capture)
+    #expect(walk.isClean, "\(walk.missing) \(walk.damages) \(walk.unreadable)")
+    let first = try #require(walk.order.first)
+    #expect(walk.order == Array(first..<next))
+    for (sequence, found) in walk.messages {
+      #expect(found == message(sequence, size: size), "message \(sequence)")
+    }
+    let verification = try Verification.verify(capture, threads: 0)
+    #expect(verification.isWhole, "\(verification.problems)")
+    return first
+  }
+
+  private static func inodes(_ capture: Capture) throws -> Set<UInt64> {
+    Set(try capture.segmentFiles().compactMap { try FileSystem.system.metadata($0.path)?.inode })
+  }
+
+  @Test func theNewestIsKeptAndTheFilesAreUsedAgain() throws {
+    let directory = try TemporaryDirectory()
+    let writer = try Self.writer(directory.file("c"))
+    let capture = try Capture(path: writer.path)
+    var inodes: Set<UInt64> = []
+    var most = 0
+    try Self.append(3000, to: writer) {
+      let files = try capture.segmentFiles()
+      most = max(most, files.reduce(0) { $0 + $1.size })
+      inodes.formUnion(try Self.inodes(capture))
+    }
+    try writer.finish()
+    writer.unlock()
+    #expect(most <= Self.bytes)
+    #expect(writer.segmentCount > 40)
+    #expect(inodes.count <= 8, "\(writer.segmentCount) segments in \(inodes.count) files")
+    let first = try Self.check(capture, next: 3000)
+    // All but the room of an active segment and two that are ready, and what was cut.
+    #expect((3000 - first) * 1072 > UInt64(Self.bytes - 4 * Self.segmentSize))
+  }
+
+  @Test func messagesAreCounted() throws {
+    let directory = try TemporaryDirectory()
+    let keep = Retention(messages: 5000)
+    let writer = try Self.writer(directory.file("c"), keep: keep)
+    try Self.append(20_000, to: writer, size: 10) {
+      let sequence = writer.nextSequence
+      guard sequence % 1000 == 0, sequence > 7000 else { return }
+      let first = try #require(try Capture(path: writer.path).segmentFiles().first)
+      let header = try #require(try Segment(path: first.path)?.header)
+      #expect((5000...7500).contains(sequence - header.firstSequence))
+    }
+    try writer.finish()
+    writer.unlock()
+    let first = try Self.check(Capture(path: writer.path), next: 20_000, size: 10)
+    #expect((5000...7500).contains(20_000 - first))
+  }
+
+  @Test func aSegmentGoesWhenOneOfTheLimitsLetsIt() {
+    let second: Int64 = 1_000_000_000
+    let all = Retention(bytes: 100, nanoseconds: 10 * second, messages: 1000)
+    let ring = SegmentRing(retention: all)
+    let entry = SegmentRing.Entry(path: "", size: 10, nextSequence: 500, ended: 50 * second)
+    func isSurplus(_ bytes: Int, _ nextSequence: UInt64, _ now: Int64) -> Bool {
+      ring.isSurplus(entry, bytes: bytes, nextSequence: nextSequence, now: now * second)
+    }
+    #expect(!isSurplus(100, 1499, 60))
+    #expect(isSurplus(101, 1499, 60))
+    #expect(isSurplus(100, 1500, 60))
+    #expect(isSurplus(100, 1499, 61))
+  }
+
+  @Test func aSegmentIsLeftByItsAge() {
+    #expect(Retention(nanoseconds: 80_000_000_000).segmentNanosecondsMax == 10_000_000_000)
+    #expect(Retention(nanoseconds: 1).segmentNanosecondsMax == 1_000_000_000)
+    #expect(Retention(messages: 80_000).segmentMessagesMax == 10_000)
+    #expect(Retention(messages: 1).segmentMessagesMax == 1024)
+    #expect(Retention(bytes: 10 << 20).segmentSizeMax == 10 << 17)
+  }
+
+  // MARK: - Those who read
+
+  @Test func whatIsReadIsNeverUsedAgain() throws {
+    let directory = try TemporaryDirectory()
+    let writer = try Self.writer(directory.file("c"))
+    let capture = try Capture(path: writer.path)
+    try Self.append(200, to: writer)
+    var cursor = CaptureCursor(capture, verifying: .body)
+    let early = try #require(CaptureWalk.record(cursor.next()))
+    let segment = try #require(cursor.segment)
+    try Self.append(2000, to: writer)
+    #expect(try capture.segmentFiles().first!.number > 10)
+    #expect(TestMessage(early, in: segment) == Self.message(0))
+    // It reads on to the end of what it has, and then from where the ring begins now.
+    var walk = CaptureWalk()
+    walk.advance(&cursor)
+    #expect(walk.isWhole && walk.order.first == 1 && walk.order.last == 2199)
+    #expect(walk.order == walk.order.sorted() && walk.order.count < 1000)
+    for (sequence, message) in walk.messages { #expect(message == Self.message(sequence)) }
+    try writer.finish()
+    writer.unlock()
+  }
+
+  @Test func aFileOfTwoNamesIsNeverUsedAgain() throws {
+    let directory = try TemporaryDirectory()
+    let writer = try Self.writer(directory.file("c"))
+    try Self.append(200, to: writer)
+    let pinned = directory.file("pinned.zseg")
+    try FileSystem.system.link(CapturePath.segment(writer.path, 0), to: pinned)
+    let before = try #require(try Segment(path: pinned)?.header)
+    try Self.append(2000, to: writer)
+    try writer.finish()
+    writer.unlock()
+    #expect(try Segment(path: pinned)?.header == before)
+    #expect(try FileSystem.system.metadata(pinned)?.links == 1)
+    _ = try Self.check(Capture(path: writer.path), next: 2200)
+  }
+
+  @Test(.timeLimit(.minutes(2)))
+  func aReaderThatIsLappedSeesNothingButWhatWasRecorded() throws {
+    let directory = try TemporaryDirectory()
+    let writer = try Self.writer(directory.file("c"), schedule: .threads)
+    let capture = try Capture(path: writer.path)
+    let lapped = Guarded(CaptureWalk())
+    let reader = WorkerThread(name: "reader") {
+      var cursor = CaptureCursor(capture, verifying: .body)
+      var walk = CaptureWalk()
+      while !walk.isFinal && walk.isWhole { walk.advance(&cursor) }
+      lapped.withLock { $0 = walk }
+    }
+    while writer.nextSequence < 100_000 {
+      try writer.append(Self.message(writer.nextSequence))
+      if writer.nextSequence % 64 == 0 { _ = try writer.tend() }
+    }
+    try writer.finish()
+    writer.unlock()
+    reader.join()
+    let walk = lapped.withLock { $0 }
+    #expect(walk.isClean, "\(walk.missing) \(walk.damages) \(walk.unreadable)")
+    #expect(walk.order.last == 99_999 && walk.order == walk.order.sorted())
+    #expect(walk.messages.allSatisfy { $0.value == Self.message($0.key) })
+    _ = try Self.check(capture, next: 100_000)
+  }
+
+  // MARK: - Going on, and limits
+
+  @Test func aRingIsGoneOnWith() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.file("c")
+    var writer: CaptureWriter? = try Self.writer(path)
+    try Self.append(1000, to: writer!)
+    // Without an end, as after a crash.
+    writer = nil
+    try Capture(path: path).waitUntilUnused()
+    writer = try CaptureWriter(
+      appendingTo: Capture(path: path), endpoints: [],
+      keep: Retention(bytes: 16 * Self.segmentSize),
+      segmentSize: Self.segmentSize, sync: .atSeal, schedule: .stepped)
+    #expect(writer!.nextSequence == 1000)
+    let capture = try Capture(path: path)
+    #expect(capture.manifest.keep?.bytes == 16 * Self.segmentSize)
+    try Self.append(3000, to: writer!) {
+      let files = try capture.segmentFiles()
+      #expect(files.reduce(0) { $0 + $1.size } <= 16 * Self.segmentSize)
+    }
+    try writer!.finish()
+    writer = nil
+    let first = try Self.check(capture, next: 4000)
+    #expect((4000 - first) * 1072 > UInt64(12 * Self.segmentSize))
+  }
+
+  @Test func whatKeepsEverythingIsNotMadeARing() throws {
+    let directory = try TemporaryDirectory()
+    let capture = try Capture.recorded(directory.file("c"), [Self.message(0)])
+    try capture.waitUntilUnused()
+    #expect(throws: StoreError.keepsEverything(path: capture.path)) {
+      _ = try CaptureWriter(
+        appendingTo: capture.path, endpoints: [], keep: Retention(messages: 1))
+    }
+    #expect(try Capture(path: capture.path).manifest == capture.manifest)
+  }
+
+  @Test func segmentsAreAnEighthOfTheRoomAtMost() throws {
+    let directory = try TemporaryDirectory()
+    let keep = Retention(bytes: 8 * Self.segmentSize - 1)
+    #expect(throws: StoreError.self) { _ = try Self.writer(directory.file("c"), keep: keep) }
+    #expect(!Capture.exists(at: directory.file("c")))
+  }
+
+  @Test func aMessageThatIsLargerThanSegmentsIsKept() throws {
+    let directory = try TemporaryDirectory()
+    let writer = try Self.writer(directory.file("c"))
+    try Self.append(1000, to: writer)
+    try writer.append(Self.message(1000, size: 2 * Self.segmentSize))
+    let large = writer.nextSequence
+    try Self.append(20, to: writer)
+    let capture = try Capture(path: writer.path)
+    var walk = CaptureWalk()
+    var cursor = CaptureCursor(capture, verifying: .body)
+    walk.advance(&cursor)
+    #expect(walk.messages[large - 1] == Self.message(1000, size: 2 * Self.segmentSize))
+    try Self.append(1000, to: writer)
+    #expect(try capture.segmentFiles().reduce(0) { $0 + $1.size } <= Self.bytes)
+    try writer.finish()
+    writer.unlock()
+  }
+}

@@ -1,0 +1,98 @@
+import CaptureStore
+import Foundation
+import TestSupport
+import Testing
+import ZeroMQ
+
+extension ZcapTests {
+  /// `zcap record --keep`: recordings of which only the newest is kept.
+  @Suite struct RingTests {
+    /// Records numbered messages into a ring of 1 MiB for as long as `meanwhile` takes, and on
+    /// until it has gone around once more.
+    private static func record(
+      _ rig: Rig, _ arguments: [String] = ["--keep", "1MiB"],
+      meanwhile: (_ isDone: () -> Bool) throws -> Void = { _ in }
+    ) throws -> (run: ProcessRun, count: Int) {
+      let publisher = try Publisher()
+      let record = try rig.start(
+        ["record", publisher.endpoint, "-o", "ring", "--json"] + arguments)
+      try publisher.waitForSubscriptions()
+      var count = 0
+      func publish(_ more: Int) throws {
+        for _ in 0..<more {
+          try publisher.publish("load", String(count), String(repeating: "x", count: 700))
+          count += 1
+        }
+      }
+      try publish(6000)
+      try waitFor("the ring to go around") {
+        (try? Capture(path: rig.capture("ring")).segmentFiles().first?.number ?? 0) ?? 0 > 8
+      }
+      try meanwhile { (try? publish(50)) == nil }
+      try publish(3000)
+      record.send(signal: SIGINT)
+      return (try record.wait(), count)
+    }
+
+    /// The numbers of what is there, in their order.
+    private static func numbers(_ capture: Capture) throws -> [Int] {
+      let walk = try CaptureWalk(unused: capture)
+      #expect(walk.isClean)
+      return walk.inOrder.compactMap { Int(String(decoding: $0.frames[1], as: UTF8.self)) }
+    }
+
+    @Test func theNewestIsKept() throws {
+      let rig = try Rig()
+      let (run, count) = try Self.record(rig)
+      #expect(run.exitCode == 0, "\(run)")
+      #expect(run.complaints.first?.contains("the last 1 MiB of it") == true)
+      let summary = try run.summary
+      #expect(summary["messages"] == .integer(count) && summary["complete"] == true)
+      let capture = try Capture(path: rig.capture("ring"))
+      let numbers = try Self.numbers(capture)
+      #expect(numbers == Array(count - numbers.count..<count))
+      #expect(numbers.count > 500 && numbers.count < 1400)
+      #expect(try capture.segmentFiles().reduce(0) { $0 + $1.size } <= 1 << 20)
+      let row = try #require(try rig.list().first)
+      #expect(row["messages"] == .integer(numbers.count) && row["lost"] == 0)
+      #expect(try rig.run("verify", "ring").exitCode == 0)
+      let (again, more) = try Self.record(rig, ["--append"])
+      #expect(again.exitCode == 0, "\(again)")
+      let rest = try Self.numbers(Capture(path: rig.capture("ring")))
+      #expect(rest == Array(more - rest.count..<more))
+      #expect(try rig.run("verify", "ring").exitCode == 0)
+    }
+
+    /// The replay is slower than the ring: it goes on with what it has, and says what it missed.
+    @Test func aReplayInFlightSendsNothingButWhatWasRecorded() throws {
+      let rig = try Rig()
+      let endpoint = rig.endpoint("replayed")
+      var arrivals: [Subscriber.Arrival] = []
+      var replayed: ProcessRun?
+      let (run, _) = try Self.record(rig) { isDone in
+        try waitFor("the index to know of what is there") {
+          try !rig.list("ring", "--messages", "--limit", "1").isEmpty
+        }
+        let subscriber = try Subscriber(connecting: endpoint)
+        let replay = try rig.start(
+          ["replay", "ring", "--rate", "0.05", "--bind", endpoint, "--wait-subscribers", "1"]
+            + ["--json"])
+        arrivals = try subscriber.receive(1)
+        let first = try Capture(path: rig.capture("ring")).segmentFiles().first!.number
+        try waitFor("the ring to go around once more") {
+          _ = isDone()
+          return try Capture(path: rig.capture("ring")).segmentFiles().first!.number > first + 16
+        }
+        replay.send(signal: SIGINT)
+        arrivals += try subscriber.receiveAll()
+        replayed = try replay.wait()
+      }
+      #expect(run.exitCode == 0, "\(run)")
+      #expect(replayed?.exitCode == 3)
+      let numbers = arrivals.texts(frame: 1).compactMap { Int($0) }
+      #expect(numbers == numbers.sorted() && Set(numbers).count == arrivals.count)
+      #expect(arrivals.allSatisfy { $0.frames[2] == [UInt8](repeating: 0x78, count: 700) })
+      #expect(try replayed?.summary["damaged"] == 0)
+    }
+  }
+}
