@@ -47,7 +47,7 @@ let package = Package(
     .executableTarget(
       name: "zcap",
       dependencies: [
-        "Recording", "Replaying", "CaptureIndex", "CaptureStore", "Threads", "ZeroMQ",
+        "Recording", "Replaying", "CaptureIndex", "CaptureStore", "Threads", "ZeroMQ", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -1,9 +1,11 @@
 // What Linux has and Swift's Glibc module leaves out: GNU-only functions and newer constants.
 #pragma once
+#include <malloc.h>
 #include <poll.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -20,6 +22,25 @@ static const int madv_populate_write = 23;
 // The name that `top -H` shows of the calling thread: at most 15 bytes.
 int prctl(int operation, ...);
 static inline int set_thread_name(const char *name) { return prctl(15 /* PR_SET_NAME */, name); }
+
+// How nice the calling thread is to others, from 0 to 19. A thread by itself is Linux's own.
+static inline int set_thread_niceness(int niceness) {
+  return setpriority(PRIO_PROCESS, 0, niceness);
+}
+
+// Lets the calling thread run on one CPU only.
+int sched_setaffinity(pid_t thread, size_t size, const void *mask);
+static inline int set_thread_cpu(int cpu) {
+  unsigned long mask[1024 / (8 * sizeof(long))] = {0};
+  mask[cpu / (8 * sizeof(long))] = 1UL << cpu % (8 * sizeof(long));
+  return sched_setaffinity(0, sizeof mask, mask);
+}
+
+// malloc keeps pieces of up to so many bytes, and so many at its end, when they are freed.
+static inline void keep_freed_memory(int bytes) {
+  mallopt(M_MMAP_THRESHOLD, bytes);
+  mallopt(M_TRIM_THRESHOLD, bytes);
+}
 
 // Bytes that a connection has taken and its peer has not: unread (AF_UNIX), unacknowledged (TCP).
 int ioctl(int file, unsigned long request, ...);

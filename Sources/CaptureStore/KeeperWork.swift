@@ -14,6 +14,8 @@ final class KeeperWork: Sendable {
     var sealing: RetiredSegment?
     /// In a ring: those older still, which can make room.
     var ring: SegmentRing?
+    /// When a segment of a ring made room last, and how old its last message was then.
+    var lastRoom: (time: Int64, age: Int64) = (0, .max)
     var nextNumber: UInt64
     /// What the writer waits for: room for one message, in a spare of the usual size or larger.
     var roomNeeded = 0
@@ -247,6 +249,10 @@ final class KeeperWork: Sendable {
   /// kept has no gap. nil where that is being sealed: it is asked for, and comes soon.
   private func takeOldest(of state: inout State) -> SegmentRing.Entry? {
     state.ring?.isShort = false
+    if let oldest = state.oldest {
+      let now = CaptureClock.monotonicNanoseconds()
+      state.lastRoom = (now, now - oldest.ended)
+    }
     if state.ring?.entries.isEmpty == false { return state.ring?.entries.removeFirst() }
     if let sealing = state.sealing {
       sealing.segment.isUnwanted.store(true, ordering: .relaxed)
@@ -273,18 +279,19 @@ final class KeeperWork: Sendable {
         state.withLock { $0.syncsAsked += 1 }
       }
       let wait = settings.sync.isTimed ? due - now : Self.second
-      if let work = state.wait(nanoseconds: max(0, wait), until: Self.behindWork) { perform(work) }
+      if let work = state.wait(nanoseconds: max(0, wait), until: behindWork) { perform(work) }
     }
   }
 
   func stepBehind() -> Bool {
-    guard let work = state.withLock(Self.behindWork) else { return false }
+    guard let work = state.withLock(behindWork) else { return false }
     perform(work)
     return true
   }
 
   /// In the order of the capture, so that a durable place says something of all before it.
-  private static func behindWork(_ state: inout State) -> BehindWork? {
+  private func behindWork(_ state: inout State) -> BehindWork? {
+    if isRacing(state) { return nil }
     if !state.retired.isEmpty {
       let retired = state.retired.removeFirst()
       state.sealing = retired
@@ -294,6 +301,19 @@ final class KeeperWork: Sendable {
     return state.syncsAsked > state.syncsMade
       ? .synchronize(state.active, asked: state.syncsAsked) : nil
   }
+
+  /// Whether a ring goes around so fast that nothing would be left of what is synced when the disk
+  /// has it: then the disk's work is the recording's loss.
+  private func isRacing(_ state: State) -> Bool {
+    guard settings.ring != nil, settings.sync != .always, settings.schedule == .threads,
+      !state.isStopping
+    else { return false }
+    let (time, age) = state.lastRoom
+    return age < Self.lapMin && CaptureClock.monotonicNanoseconds() - time < Self.lapMin
+  }
+
+  /// A ring that takes longer than this is synced.
+  private static let lapMin = 4 * second
 
   private func perform(_ work: BehindWork) {
     switch work {

@@ -12,7 +12,8 @@ final class IndexProgress: Sendable {
 
 /// The thread that indexes a capture while it is being recorded.
 ///
-/// It follows the segments as any reader does. It may lag or fail; recording goes on.
+/// It follows the segments as any reader does. It may lag or fail; recording goes on. Where the
+/// machine has no time for both, recording comes first, and the index catches up later.
 final class IndexFollower: Sendable {
   /// How often the index is brought up to date: one transaction each.
   private static let intervalNanoseconds: Int64 = 250_000_000
@@ -26,7 +27,7 @@ final class IndexFollower: Sendable {
     _ capture: Capture, rule: TopicRule, sequences: [SequenceRule], firstSequence: UInt64,
     progress: IndexProgress
   ) {
-    thread = WorkerThread(name: "zcap indexer") { [failure, isSealed] in
+    thread = WorkerThread(name: "zcap indexer", priority: .background) { [failure, isSealed] in
       do {
         let indexer = try Indexer(
           continuing: capture, rule: rule, sequences: sequences, verifying: .header)

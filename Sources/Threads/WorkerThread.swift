@@ -9,11 +9,23 @@ public final class WorkerThread: @unchecked Sendable {
   private let handle: pthread_t
   private var isJoined = false
 
-  /// Starts a thread. `name` is what `top -H` shows; the kernel keeps its first 15 bytes.
+  /// How a thread runs beside others.
+  public enum Priority: Sendable {
+    case usual
+    /// When nobody else wants to, but for a little.
+    case background
+    /// On one CPU alone, by its number.
+    case onCPU(Int)
+  }
+
+  /// Starts a thread. `name` is what `top -H` shows; the kernel keeps its first 15 bytes. Where the
+  /// system does not grant its priority, it runs as usual.
   ///
-  /// Source: `pthread_create(3)`.
-  public init(name: String, _ body: @escaping @Sendable () -> Void) {
-    let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
+  /// Source: `pthread_create(3)`, `setpriority(2)`, `sched_setaffinity(2)`.
+  public init(
+    name: String, priority: Priority = .usual, _ body: @escaping @Sendable () -> Void
+  ) {
+    let start = unsafe Unmanaged.passRetained(Start(name: name, priority: priority, body: body))
     var handle = pthread_t()
     let result = unsafe pthread_create(&handle, nil, runStart, start.toOpaque())
     precondition(result == 0, "pthread_create: error \(result)")
@@ -33,10 +45,14 @@ public final class WorkerThread: @unchecked Sendable {
 
 private final class Start: Sendable {
   let name: String
+  let priority: WorkerThread.Priority
   let body: @Sendable () -> Void
 
-  init(name: String, body: @escaping @Sendable () -> Void) {
+  init(
+    name: String, priority: WorkerThread.Priority, body: @escaping @Sendable () -> Void
+  ) {
     self.name = name
+    self.priority = priority
     self.body = body
   }
 }
@@ -45,6 +61,11 @@ private func runStart(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawP
   guard let argument = unsafe argument else { return nil }
   let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
   _ = unsafe set_thread_name(String(start.name.utf8.prefix(15)) ?? "zcap")
+  switch start.priority {
+  case .usual: break
+  case .background: _ = set_thread_niceness(10)
+  case .onCPU(let cpu): _ = set_thread_cpu(CInt(cpu))
+  }
   start.body()
   return nil
 }

@@ -157,7 +157,8 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
   func run() throws {
     let plan = try plan()
     try checkTopicRule(plan)
-    OpenFiles.allowMost()
+    ProcessLimits.openAsManyFilesAsAllowed()
+    ProcessLimits.keepFreedMemory()
     let stop = StopSignals.token()
     let recorder = try Recorder(plan, stop: stop)
     var report = RecordingReport(
