@@ -81,16 +81,10 @@ struct MessageShape: Hashable, Sendable {
   let bytes: Int
 
   init(_ message: RecordHeader, in segment: Segment) {
-    var empties: UInt32 = 0
-    var bytes = 0
-    for index in 0..<message.frameCount {
-      let count = segment.frameRange(index, of: message)?.count ?? 0
-      bytes += count
-      if count == 0 && index < FrameTags.frameCountMax { empties |= 1 << UInt32(index) }
-    }
+    let sizes = segment.frameSizes(of: message)
     frameCount = min(message.frameCount, FrameTags.frameCountMax + 1)
-    self.empties = empties
-    self.bytes = bytes
+    empties = sizes.empties & (1 << UInt32(FrameTags.frameCountMax) - 1)
+    bytes = sizes.bytes
   }
 
   func isEmpty(_ position: Int) -> Bool { empties & (1 << UInt32(position)) != 0 }

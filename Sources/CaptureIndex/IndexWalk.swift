@@ -145,7 +145,9 @@ struct IndexWalk {
         WalkLedger.lostMax, ledger.totals.retired &+ Int64(clamping: cursor.takeRetired()))
     }
     var left = count
-    while left > 0 && cursor.nextSequence < sequence || cursor.isMidway {
+    while true {
+      takeRun(&left, upTo: sequence)
+      guard left > 0 && cursor.nextSequence < sequence || cursor.isMidway else { return .more }
       left -= 1
       switch cursor.next() {
       case .record(let record):
@@ -164,7 +166,15 @@ struct IndexWalk {
         return isFinal ? .final : .caughtUp
       }
     }
-    return .more
+  }
+
+  /// Messages that follow one another, which is what there is mostly.
+  private mutating func takeRun(_ left: inout Int, upTo sequence: UInt64) {
+    guard let segment = cursor.segment else { return }
+    while left > 0, cursor.nextSequence < sequence, let record = cursor.nextMessage() {
+      left -= 1
+      add(record, segment)
+    }
   }
 
   private mutating func take(_ record: RecordHeader, _ segment: Segment) {

@@ -1,4 +1,5 @@
 import CaptureStore
+import Glibc
 
 /// Topics by number: bytes to id without an allocation for a topic that is known.
 ///
@@ -49,12 +50,12 @@ struct TopicTable {
 
   private func isEqual(_ topic: RawSpan, _ range: Range<Int>) -> Bool {
     guard topic.byteCount == range.count else { return false }
-    let start = range.lowerBound
-    let span = bytes.span
-    for offset in 0..<range.count where topic.byte(at: offset) != span[start + offset] {
-      return false
+    return unsafe bytes.withUnsafeBytes { known in
+      unsafe topic.withUnsafeBytes { topic in
+        guard let name = topic.baseAddress, let place = known.baseAddress else { return true }
+        return unsafe memcmp(name, place + range.lowerBound, topic.count) == 0
+      }
     }
-    return true
   }
 
   private mutating func grow() {

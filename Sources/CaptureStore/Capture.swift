@@ -78,7 +78,8 @@ public struct Capture: Sendable {
 
   /// Maps a segment by its path; nil when it is reserved and not in use.
   package func openSegment(_ path: String) throws(StoreError) -> Segment? {
-    try Segment(path: path, ofRing: isRing, files: files)
+    // The files of a pin may be those of a ring, too.
+    try Segment(path: path, ofRing: isRing || manifest.begins != nil, files: files)
   }
 
   /// Maps a segment by its number; throws where another one is in its place.

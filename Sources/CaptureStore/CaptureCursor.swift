@@ -106,6 +106,16 @@ public struct CaptureCursor {
     return retired
   }
 
+  /// The next record of `segment`, if it is the message that comes next there. nil where there is
+  /// something else, or nothing, and then `next` tells what.
+  package mutating func nextMessage() -> RecordHeader? {
+    guard cursor != nil, pending == nil, !isMidway,
+      let record = cursor!.nextMessage(nextSequence)
+    else { return nil }
+    nextSequence += 1
+    return record
+  }
+
   public mutating func next() -> Step {
     if isMidway { return missing(upTo: promisedSequence) }
     if let record = pending {

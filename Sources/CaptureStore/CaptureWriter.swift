@@ -6,7 +6,7 @@ import Synchronization
 /// For one thread. `append` copies a message once, into the mapped segment, and publishes it; all
 /// else is the keeper's work. A message that `append` returned from survives the process; one
 /// before the last checkpoint survives the machine.
-public final class CaptureWriter {
+@safe public final class CaptureWriter {
   public let path: String
   public private(set) var manifest: Manifest
   /// The ids of the endpoints that it was made for, in their order.
@@ -39,7 +39,11 @@ public final class CaptureWriter {
   private let segmentMessagesMax: UInt64
   private let sync: SyncPolicy
   private let keeper: SegmentKeeper
-  private var segment: SegmentWriter
+  private var segment: SegmentWriter {
+    didSet { unsafe hotSegment = Unmanaged.passUnretained(segment) }
+  }
+  /// The same: what is used once a message is not counted.
+  private var hotSegment: Unmanaged<SegmentWriter>
 
   // What was told of the keeper's news.
   private var newsSeen = 0
@@ -92,6 +96,7 @@ public final class CaptureWriter {
       try freeSpaceMin.check(path, taking: self.segmentSize, files)
       segment = try SegmentWriter(
         directory: segments, number: 0, size: self.segmentSize, files: files)
+      unsafe hotSegment = Unmanaged.passUnretained(segment)
       try? segment.populate(0..<KeeperWork.firstPages)
       segment.start(captureID: manifest.captureID, firstSequence: 0)
       try files.synchronizeDirectory(segments)
@@ -99,7 +104,7 @@ public final class CaptureWriter {
       try files.synchronizeDirectory(FileSystem.parent(of: path))
       keeper = SegmentKeeper(
         KeeperSettings(
-          directory: segments, segmentSize: self.segmentSize,
+          directory: segments, manifest: manifest, segmentSize: self.segmentSize,
           ring: manifest.keep.map { SegmentRing(retention: $0) }, sync: sync,
           freeSpaceMin: freeSpaceMin, schedule: schedule, files: files),
         active: segment)
@@ -167,6 +172,7 @@ public final class CaptureWriter {
     try files.makeDirectories(segments)
     segment = try SegmentWriter(
       directory: segments, number: recovery.nextNumber, size: self.segmentSize, files: files)
+    unsafe hotSegment = Unmanaged.passUnretained(segment)
     try? segment.populate(0..<KeeperWork.firstPages)
     segment.start(captureID: manifest.captureID, firstSequence: sequence)
     try files.synchronizeDirectory(segments)
@@ -176,7 +182,8 @@ public final class CaptureWriter {
     }
     keeper = SegmentKeeper(
       KeeperSettings(
-        directory: segments, segmentSize: self.segmentSize, ring: ring, sync: sync,
+        directory: segments, manifest: manifest, segmentSize: self.segmentSize, ring: ring,
+        sync: sync,
         freeSpaceMin: freeSpaceMin, schedule: schedule, files: files),
       active: segment)
   }
@@ -225,7 +232,10 @@ public final class CaptureWriter {
   private func append(
     _ record: SegmentWriter.Description, frames: Span<UnsafeRawBufferPointer>
   ) throws(StoreError) {
-    if unsafe segment.append(record, frames: frames) { return }
+    let isStored = unsafe hotSegment._withUnsafeGuaranteedRef {
+      unsafe $0.append(record, frames: frames)
+    }
+    if isStored { return }
     unsafe try roll(frames: frames)
     let isAppended = unsafe segment.append(record, frames: frames)
     precondition(isAppended, "a new segment has room for the message it was made for")
@@ -244,10 +254,11 @@ public final class CaptureWriter {
     let newsCount = keeper.newsCount
     guard newsCount != newsSeen else { return [] }
     newsSeen = newsCount
-    let outlook = keeper.outlook
+    let outlook = keeper.takeOutlook()
     if let failure = outlook.activeFailure { throw failure }
 
-    var notices: [StorageNotice] = []
+    var notices: [StorageNotice] = outlook.pinOutcomes.map { .pinned($0) }
+    if outlook.isRollAsked && keeper.hasSpare { try? roll(size: 0) }
     if let failure = outlook.syncFailure {
       if !isSyncFailureTold {
         isSyncFailureTold = true
@@ -291,6 +302,14 @@ public final class CaptureWriter {
     try keeper.finish(nextSequence: sequence)
   }
 
+  /// Pins that ended with the recording, after `finish`; `tend` tells of the others.
+  public func takePinOutcomes() -> [PinOutcome] { keeper.takeOutlook().pinOutcomes }
+
+  /// Makes a capture of its own of a part of a ring, in the background. From any thread.
+  public var pinner: @Sendable (PinRequest) -> Void {
+    { [keeper] in keeper.pin($0) }
+  }
+
   /// Gives the lock back: from here on nobody records the capture. After `finish`.
   public func unlock() { lock = nil }
 
@@ -331,11 +350,11 @@ public final class CaptureWriter {
   package func stepBehind() { keeper.stepBehind() }
 
   /// What the keeper knows to be on stable storage.
-  package var durable: RecordPlace? { keeper.outlook.durable }
+  package var durable: RecordPlace? { keeper.durable }
 
   // MARK: - Beginnings
 
-  private static func makeCaptureDirectory(
+  static func makeCaptureDirectory(
     _ path: String, _ files: FileSystem
   ) throws(StoreError) {
     try files.makeDirectories(FileSystem.parent(of: path))

@@ -16,6 +16,11 @@ final class KeeperWork: Sendable {
     var ring: SegmentRing?
     /// When a segment of a ring made room last, and how old its last message was then.
     var lastRoom: (time: Int64, age: Int64) = (0, .max)
+    /// Windows of the recording that become captures of their own.
+    var pins: [Pin] = []
+    var pinOutcomes: [PinOutcome] = []
+    /// The writer is to go on in the next segment, for a pin that ends with this one.
+    var isRollAsked = false
     var nextNumber: UInt64
     /// What the writer waits for: room for one message, in a spare of the usual size or larger.
     var roomNeeded = 0
@@ -60,6 +65,8 @@ final class KeeperWork: Sendable {
     case prepare(number: UInt64, recycling: SegmentRing.Entry?)
     case remove(SegmentRing.Entry)
     case grow(SegmentWriter, size: Int)
+    case link([SegmentRing.Entry], Pin)
+    case end(Pin)
     case stop(unused: [SegmentWriter])
   }
 
@@ -87,6 +94,8 @@ final class KeeperWork: Sendable {
   }
 
   private func aheadWork(_ state: inout State) -> AheadWork? {
+    // Before anything can make room.
+    if let work = pinWork(&state) { return work }
     if state.isStopping {
       if state.isAheadDone { return nil }
       defer { state.spares = [] }
@@ -137,6 +146,11 @@ final class KeeperWork: Sendable {
           state.roomNeeded = 0
         }
       }
+    case .link(let segments, let pin):
+      for segment in segments { pin.link(segment, of: settings.manifest) }
+    case .end(let pin):
+      let outcome = pin.end()
+      tell { $0.pinOutcomes.append(outcome) }
     case .stop(let unused):
       for segment in unused { remove(segment.path) }
       synchronizeDirectory()
@@ -234,6 +248,51 @@ final class KeeperWork: Sendable {
     }
   }
 
+  // MARK: - Pins
+
+  func pin(_ request: PinRequest) {
+    let pin = Pin(request, files: settings.files)
+    state.withLock { $0.pins.append(pin) }
+  }
+
+  /// What is left of them when everything is sealed.
+  func endPins() {
+    let pins = state.withLock { state in
+      defer { state.pins = [] }
+      return state.pins
+    }
+    let outcomes = pins.map { $0.end() }
+    state.withLock { $0.pinOutcomes += outcomes }
+  }
+
+  /// What the first pin needs that needs anything now.
+  private func pinWork(_ state: inout State) -> AheadWork? {
+    guard !state.pins.isEmpty else { return nil }
+    let now = CaptureClock.monotonicNanoseconds()
+    let segments = state.segmentsLeft
+    for (index, pin) in state.pins.enumerated() {
+      let wanted = segments.filter {
+        $0.ended >= pin.request.from && !pin.linked.contains($0.number)
+      }
+      if !wanted.isEmpty && pin.failure == nil && !pin.isOver { return .link(wanted, pin) }
+      guard now >= pin.request.until || state.isStopping || pin.failure != nil else { continue }
+      if state.isActiveWanted(by: pin), pin.failure == nil, !state.isStopping {
+        if !state.isRollAsked {
+          state.isRollAsked = true
+          news.wrappingAdd(1, ordering: .relaxed)
+        }
+        continue
+      }
+      // No further segment is wanted; those that it has are sealed first.
+      pin.isOver = true
+      let unsealed = ([state.sealing].compactMap { $0 } + state.retired).map(\.segment.number)
+      guard pin.linked.isDisjoint(with: unsealed) || pin.failure != nil else { continue }
+      state.pins.remove(at: index)
+      return .end(pin)
+    }
+    return nil
+  }
+
   // MARK: - Room in a ring
 
   /// Whether the oldest segment is not to be kept, or not when there is one spare more.
@@ -254,12 +313,22 @@ final class KeeperWork: Sendable {
       state.lastRoom = (now, now - oldest.ended)
     }
     if state.ring?.entries.isEmpty == false { return state.ring?.entries.removeFirst() }
-    if let sealing = state.sealing {
-      sealing.segment.isUnwanted.store(true, ordering: .relaxed)
-      return nil
+    if let sealing = state.sealing, !sealing.isGone {
+      guard state.isPinned(sealing) else {
+        sealing.segment.isUnwanted.store(true, ordering: .relaxed)
+        return nil
+      }
+      state.sealing?.isGone = true
+      return SegmentRing.Entry(goneFromRing: sealing)
     }
-    let retired = state.retired.removeFirst()
-    return SegmentRing.Entry(retired, size: retired.segment.capacity)
+    guard let index = state.retired.firstIndex(where: { !$0.isGone }) else { return nil }
+    guard state.isPinned(state.retired[index]) else {
+      let retired = state.retired.remove(at: index)
+      return SegmentRing.Entry(retired, size: retired.segment.capacity)
+    }
+    // Its second name stays, and it is sealed for that.
+    state.retired[index].isGone = true
+    return SegmentRing.Entry(goneFromRing: state.retired[index])
   }
 
   // MARK: - Behind the writer
@@ -306,7 +375,7 @@ final class KeeperWork: Sendable {
   /// has it: then the disk's work is the recording's loss.
   private func isRacing(_ state: State) -> Bool {
     guard settings.ring != nil, settings.sync != .always, settings.schedule == .threads,
-      !state.isStopping
+      !state.isStopping, state.pins.isEmpty
     else { return false }
     let (time, age) = state.lastRoom
     return age < Self.lapMin && CaptureClock.monotonicNanoseconds() - time < Self.lapMin
@@ -347,7 +416,9 @@ final class KeeperWork: Sendable {
       }
     }
     state.withLock { state in
+      let isGone = state.sealing?.isGone == true
       state.sealing = nil
+      if isGone { return }
       state.ring?.entries.append(SegmentRing.Entry(retired, size: segment.fileSize))
     }
   }
@@ -369,9 +440,38 @@ struct RetiredSegment {
   var nextSequence: UInt64
   /// When it was left, on the monotonic clock.
   var time: Int64
+  /// Of a ring: it made room there, and is sealed for a pin.
+  var isGone = false
+}
+
+extension SegmentRing.Entry {
+  /// Its file is not to be used again: somebody else has it, too.
+  fileprivate init(goneFromRing retired: RetiredSegment) {
+    self.init(retired, size: retired.segment.capacity)
+    segment = nil
+  }
 }
 
 extension KeeperWork.State {
+  /// All but the active one, the oldest first.
+  fileprivate var segmentsLeft: [SegmentRing.Entry] {
+    let unsealed = ([sealing].compactMap { $0 } + retired).filter { !$0.isGone }
+    return sealed
+      + unsealed.map { SegmentRing.Entry($0, size: $0.segment.capacity) }
+  }
+
+  private var sealed: [SegmentRing.Entry] { ring?.entries ?? [] }
+
+  fileprivate func isPinned(_ retired: RetiredSegment) -> Bool {
+    pins.contains { $0.linked.contains(retired.segment.number) }
+  }
+
+  /// Whether it has messages of the window.
+  fileprivate func isActiveWanted(by pin: Pin) -> Bool {
+    active.committedSequence.load(ordering: .relaxed) > active.firstSequence
+      && active.startTime <= pin.request.until
+  }
+
   mutating func retireActive(nextSequence: UInt64) {
     retired.append(
       RetiredSegment(
@@ -380,14 +480,13 @@ extension KeeperWork.State {
 
   /// The oldest segment but for the active one.
   fileprivate var oldest: SegmentRing.Entry? {
-    ring?.entries.first
-      ?? (sealing ?? retired.first).map { SegmentRing.Entry($0, size: $0.segment.capacity) }
+    segmentsLeft.first
   }
 
   /// Of all segment files.
   fileprivate var bytes: Int {
-    let others = [active] + spares + retired.map(\.segment) + (sealing.map { [$0.segment] } ?? [])
-    return (ring?.bytes ?? 0) + others.reduce(0) { $0 + $1.capacity }
+    let others = ([active] + spares).reduce(0) { $0 + $1.capacity }
+    return others + segmentsLeft.reduce(0) { $0 + $1.size }
   }
 }
 

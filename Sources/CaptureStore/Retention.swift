@@ -39,7 +39,9 @@ public struct Retention: Codable, Hashable, Sendable {
 struct SegmentRing: Sendable {
   struct Entry: Sendable {
     var path: String
+    var number: UInt64
     var size: Int
+    var firstSequence: UInt64
     /// The sequence that follows its last message.
     var nextSequence: UInt64
     /// When its last message had come, on the monotonic clock.
@@ -47,16 +49,23 @@ struct SegmentRing: Sendable {
     /// To be used again; nil for one of an earlier recording.
     var segment: SegmentWriter?
 
-    init(path: String, size: Int, nextSequence: UInt64, ended: Int64) {
+    init(
+      path: String, number: UInt64, size: Int, firstSequence: UInt64, nextSequence: UInt64,
+      ended: Int64
+    ) {
       self.path = path
+      self.number = number
       self.size = size
+      self.firstSequence = firstSequence
       self.nextSequence = nextSequence
       self.ended = ended
     }
 
     init(_ retired: RetiredSegment, size: Int) {
       path = retired.segment.path
+      number = retired.segment.number
       self.size = size
+      firstSequence = retired.segment.firstSequence
       nextSequence = retired.nextSequence
       ended = retired.time
       segment = retired.segment
@@ -97,11 +106,15 @@ extension SegmentRing {
     var ended = Int64.min
     // From the newest on: what a segment begins with is what the one before it ended with.
     for file in try capture.segmentFiles().reversed() {
+      let header = try? capture.openSegment(file.path)?.header
       if file.number < activeNumber {
         entries.append(
-          Entry(path: file.path, size: file.size, nextSequence: nextSequence, ended: ended))
+          Entry(
+            path: file.path, number: file.number, size: file.size,
+            firstSequence: header?.firstSequence ?? nextSequence, nextSequence: nextSequence,
+            ended: ended))
       }
-      guard let header = try? capture.openSegment(file.path)?.header else { continue }
+      guard let header else { continue }
       nextSequence = header.firstSequence
       ended = now.monotonicNanoseconds - (now.unixNanoseconds - header.clock.unixNanoseconds)
     }

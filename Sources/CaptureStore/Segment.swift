@@ -106,6 +106,33 @@ import Synchronization
     return start..<start + count
   }
 
+  /// The frame table in one pass.
+  package struct FrameSizes {
+    /// Of all frames.
+    package var bytes = 0
+    /// A bit for each of the first 32 frames that has no bytes, or lies where none can.
+    package var empties: UInt32 = 0
+  }
+
+  package func frameSizes(of record: RecordHeader) -> FrameSizes {
+    precondition(record.end <= size, "a record of this segment")
+    var sizes = FrameSizes()
+    var entry = record.offset + RecordLayout.headerSize
+    for index in 0..<record.frameCount {
+      guard entry + RecordLayout.frameEntrySize <= record.end else { break }
+      let offset = Int(load(UInt32.self, at: entry))
+      let count = Int(load(UInt32.self, at: entry + 4))
+      let isThere = offset <= record.length && count <= record.length - offset && count > 0
+      if isThere {
+        sizes.bytes += count
+      } else if index < 32 {
+        sizes.empties |= 1 << UInt32(index)
+      }
+      entry += RecordLayout.frameEntrySize
+    }
+    return sizes
+  }
+
   /// Reads pages in: now, so that later accesses do not wait.
   public func populate(_ range: Range<Int>) throws(StoreError) {
     try mapping.advise(range.clamped(to: 0..<size), .populateForReading)

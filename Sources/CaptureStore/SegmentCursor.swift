@@ -72,8 +72,7 @@ public struct SegmentCursor {
 
     offset = record.end
     if verification == .body || record.kind == .footer {
-      let body = record.offset + RecordLayout.headerSize..<record.end
-      guard segment.bodyCheck(body) == record.bodyCheck else {
+      guard isBodyGood(record) else {
         return .damage(
           Damage(
             reason: .body, range: record.offset..<record.end,
@@ -85,6 +84,24 @@ public struct SegmentCursor {
       return .end(isSealed: true)
     }
     return .record(record)
+  }
+
+  /// The next record, if it is a good one of the message with this sequence: what most of them are.
+  /// nil where it is something else, and then `next` tells what.
+  @inline(__always)
+  mutating func nextMessage(_ sequence: UInt64) -> RecordHeader? {
+    guard segment.size - offset >= RecordLayout.headerSize else { return nil }
+    let length = segment.loadLength(at: offset)
+    guard length != 0, let record = header(at: offset, length: length), record.kind == .data,
+      record.sequence == sequence, verification == .header || isBodyGood(record)
+    else { return nil }
+    offset = record.end
+    return record
+  }
+
+  private func isBodyGood(_ record: RecordHeader) -> Bool {
+    let body = record.offset + RecordLayout.headerSize..<record.end
+    return segment.bodyCheck(body) == record.bodyCheck
   }
 
   /// The header at an offset, if there is a valid one.

@@ -50,15 +50,27 @@ final class SegmentKeeper: Sendable {
     var activeFailure: StoreError?
     /// Something may not be on stable storage, and nothing will ever tell that it is.
     var syncFailure: StoreError?
+    /// A pin ends with the active segment: the next one is due.
+    var isRollAsked = false
+    /// Pins that ended since the last look.
+    var pinOutcomes: [PinOutcome] = []
   }
 
-  var outlook: Outlook {
-    work.state.withLock {
-      Outlook(
-        durable: $0.durable, prepareFailure: $0.prepareFailure, activeFailure: $0.activeFailure,
-        syncFailure: $0.syncFailure)
+  func takeOutlook() -> Outlook {
+    work.state.withLock { state in
+      defer { state.pinOutcomes = [] }
+      return Outlook(
+        durable: state.durable, prepareFailure: state.prepareFailure,
+        activeFailure: state.activeFailure, syncFailure: state.syncFailure,
+        isRollAsked: state.isRollAsked, pinOutcomes: state.pinOutcomes)
     }
   }
+
+  /// What is known to be on stable storage.
+  var durable: RecordPlace? { work.state.withLock { $0.durable } }
+
+  /// Begins a pin. From any thread.
+  func pin(_ request: PinRequest) { work.pin(request) }
 
   /// Whether `roll` would not wait.
   var hasSpare: Bool { work.state.withLock { !$0.spares.isEmpty } }
@@ -79,6 +91,7 @@ final class SegmentKeeper: Sendable {
       guard spare.capacity >= size else { return nil }
       state.spares.removeFirst()
       state.roomNeeded = 0
+      state.isRollAsked = false
       state.retireActive(nextSequence: nextSequence)
       state.active = spare
       return .success(spare)
@@ -105,6 +118,7 @@ final class SegmentKeeper: Sendable {
     let step = { self.work.stepAhead() || self.work.stepBehind() }
     wait(doing: step) { $0.isAheadDone && $0.isBehindDone ? () : nil }
     for thread in threads { thread.join() }
+    work.endPins()
     let state = work.state.withLock { ($0.syncFailure, $0.tidyFailure) }
     if let failure = state.0 ?? state.1 { throw failure }
   }
@@ -145,6 +159,8 @@ package enum KeeperSchedule: Sendable {
 /// What is decided before a keeper starts.
 struct KeeperSettings: Sendable {
   var directory: String
+  /// As it was when the recording began.
+  var manifest: Manifest
   var segmentSize: Int
   /// What is there of a ring, behind the active segment; nil where everything is kept.
   var ring: SegmentRing?

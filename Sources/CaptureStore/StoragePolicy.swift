@@ -49,6 +49,8 @@ public enum FreeSpaceMin: Hashable, Sendable {
 
 /// What a writer learnt of its storage, for whoever records to tell.
 public enum StorageNotice: Hashable, Sendable {
+  /// A window of the recording is a capture of its own now, or why it is not.
+  case pinned(PinOutcome)
   /// No segment can be made any more; recording ends when the present one is full.
   case lastSegment(StoreError)
   /// A sync failed: nothing from here on is known to be on stable storage.

@@ -68,8 +68,7 @@ extension StoreError: CustomStringConvertible {
       "\(path): another zcap is recording, recovering or indexing it; wait for its end, or use "
         + "another capture"
     case .keepsEverything(let path):
-      "\(path): keeps everything that was recorded, and --keep would throw most of it away; "
-        + "use another capture"
+      "\(path): keeps everything that was recorded, it is no ring (--keep); use another capture"
     case .damagedManifest(let path, let reason):
       "\(path): cannot be read as a manifest: \(reason); bring it back from a copy, "
         + "the segments are still there"

@@ -1,3 +1,4 @@
+import CaptureIndex
 import CaptureStore
 import Synchronization
 import Threads
@@ -18,6 +19,10 @@ import ZeroMQ
   private static let stallNanosecondsMin: Int64 = 100_000_000
   /// How often monitors are looked at while there is no time to sleep.
   private static let monitorNanoseconds: Int64 = 10_000_000
+  /// Messages that wait together, and are small, share one reading of the clock: they are taken
+  /// within 3 us. Reading it for each would be an eighth of the recorder's work.
+  private static let messagesSharingTime = 8
+  private static let bytesSharingTime: UInt64 = 4096
 
   let counters: RecordingCounters
   let ledger: RecordingLedger
@@ -33,6 +38,7 @@ import ZeroMQ
   private let writer: CaptureWriter
   private let indexed: IndexProgress
   private let endpointIDs: [UInt16]
+  private let hasTopicTriggers: Bool
   private let stop: StopToken
 
   // The watch over the loop, touched once a turn at most.
@@ -45,6 +51,9 @@ import ZeroMQ
   /// What monitors told and the ledger has not.
   private var news: [(event: Monitor.Event, endpoint: Int)] = []
   private var rollNanosecondsSeen: Int64 = 0
+  private(set) var pinIndexers: [WorkerThread] = []
+  /// Topics that trigger are looked for again from this time on.
+  private var nextTopicTrigger: Int64 = .min
 
   init(
     _ plan: RecordingPlan, endpoints: [RecordedEndpoint], sockets: [WatchedSocket],
@@ -56,6 +65,7 @@ import ZeroMQ
     self.writer = writer
     self.indexed = indexed
     endpointIDs = writer.endpointIDs
+    hasTopicTriggers = !plan.triggerTopics.isEmpty
     self.stop = stop
     ledger = RecordingLedger(writer)
     counters = RecordingCounters(endpoints: sockets.count)
@@ -149,6 +159,21 @@ import ZeroMQ
     }
   }
 
+  /// A message of a topic that triggers. While its window lasts, others of the kind are part of it.
+  private func lookForTrigger(_ message: borrowing Message, at now: Int64) {
+    guard now >= nextTopicTrigger, unsafe message.frames.count > 0 else { return }
+    let topic = unsafe message.frames[0]
+    guard let prefix = plan.triggerTopics.first(where: { unsafe topic.starts(with: $0) }) else {
+      return
+    }
+    nextTopicTrigger = now + plan.triggerWindow.after
+    trigger(at: now, label: "topic " + String(decoding: prefix, as: UTF8.self))
+  }
+
+  private func trigger(at now: Int64, label: String) {
+    writer.pinner(plan.pin(at: now, label: label))
+  }
+
   private var isLimitReached: Bool { reason != .stopped && reason != .duration }
 
   /// One turn of every socket. Returns how many messages were taken.
@@ -159,13 +184,22 @@ import ZeroMQ
     for endpoint in sockets.indices {
       let socket = sockets[endpoint].socket
       var taken = 0
+      var now = last
+      var sharing = 0
+      var bytesTimed = writer.frameBytes
       while taken < Self.burst {
         guard try socket.receive(into: &message, waiting: false) else { break }
         taken += 1
-        let now = CaptureClock.monotonicNanoseconds()
-        if now - last >= Self.stallNanosecondsMin { stalled(now - last, at: now) }
-        last = now
+        if sharing == 0 || writer.frameBytes - bytesTimed > Self.bytesSharingTime {
+          now = CaptureClock.monotonicNanoseconds()
+          if now - last >= Self.stallNanosecondsMin { stalled(now - last, at: now) }
+          last = now
+          sharing = Self.messagesSharingTime
+          bytesTimed = writer.frameBytes
+        }
+        sharing -= 1
         guard record(message, endpoint: endpoint, at: now) else { break }
+        if hasTopicTriggers { lookForTrigger(message, at: now) }
       }
       counters.add(taken, endpoint: endpoint)
       count += taken
@@ -233,6 +267,7 @@ extension Intake {
     do throws(StoreError) {
       for notice in try writer.tend() {
         switch notice {
+        case .pinned(let outcome): tell(outcome)
         case .lastSegment(let error): tell("last_segment", error)
         case .syncFailed(let error): tell("sync_failed", error)
         }
@@ -245,6 +280,21 @@ extension Intake {
       reason = .failure
       return false
     }
+  }
+
+  /// A window of the recording is a capture of its own; its index is made beside the recording.
+  func tell(_ outcome: PinOutcome) {
+    var event = StoredEvent(
+      outcome.failure == nil ? "pinned" : "pin_failed",
+      ["capture": .text(outcome.path), "segments": .number(Int64(outcome.segments))])
+    if let failure = outcome.failure { event.fields["reason"] = .text(failure.description) }
+    ledger.tell(event)
+    guard outcome.failure == nil, outcome.segments > 0 else { return }
+    pinIndexers.append(
+      WorkerThread(name: "zcap pin index", priority: .background) {
+        // Whoever reads it without one makes it for himself.
+        _ = try? Indexer.rebuild(Capture(path: outcome.path))
+      })
   }
 
   private func tell(_ kind: String, _ error: StoreError) {

@@ -14,6 +14,7 @@ public final class Recorder: Sendable {
   public let endpoints: [RecordedEndpoint]
   private let intake: Intake
   private let writer: SendableWriter
+  private let pinner: @Sendable (PinRequest) -> Void
   private let follower: IndexFollower
   private let indexed: IndexProgress
   private let thread: WorkerThread
@@ -64,6 +65,7 @@ public final class Recorder: Sendable {
     self.ended = ended
     self.intake = intake
     self.writer = SendableWriter(writer)
+    pinner = writer.pinner
     // A capture that is gone on with keeps its rule; `zcap reindex` gives it another.
     let rule = TopicRule(capture.manifest.topicRule) ?? plan.topicRule
     self.indexed = indexed
@@ -79,6 +81,9 @@ public final class Recorder: Sendable {
 
   /// What was recovered before the recording went on; nil for a new capture.
   public var recovery: Recovery? { writer.writer.recovery }
+
+  /// Makes a capture of its own of a window of a ring, in the background. From any thread.
+  public func pin(_ request: PinRequest) { pinner(request) }
 
   /// How the recording stands.
   public var status: RecordingStatus {
@@ -110,7 +115,10 @@ public final class Recorder: Sendable {
     } catch {
       sealFailure = error
     }
+    intake.ledger.isStoring = false
+    for outcome in writer.takePinOutcomes() { intake.tell(outcome) }
     let indexFailure = follower.finish()
+    for indexer in intake.pinIndexers { indexer.join() }
     writer.unlock()
     try result?.get()
     return RecordingSummary(

@@ -21,8 +21,8 @@ struct Zcap: ParsableCommand {
       """,
     version: "zcap \(version) (libzmq \(libraryVersion))",
     subcommands: [
-      RecordCommand.self, ListCommand.self, ReplayCommand.self, VerifyCommand.self,
-      RecoverCommand.self, ReindexCommand.self,
+      RecordCommand.self, TriggerCommand.self, ListCommand.self, ReplayCommand.self,
+      VerifyCommand.self, RecoverCommand.self, ReindexCommand.self, BenchCommand.self,
     ])
 
   static func main() {

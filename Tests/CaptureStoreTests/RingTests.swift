@@ -100,7 +100,8 @@ import Threads
     let second: Int64 = 1_000_000_000
     let all = Retention(bytes: 100, nanoseconds: 10 * second, messages: 1000)
     let ring = SegmentRing(retention: all)
-    let entry = SegmentRing.Entry(path: "", size: 10, nextSequence: 500, ended: 50 * second)
+    let entry = SegmentRing.Entry(
+      path: "", number: 0, size: 10, firstSequence: 0, nextSequence: 500, ended: 50 * second)
     func isSurplus(_ bytes: Int, _ nextSequence: UInt64, _ now: Int64) -> Bool {
       ring.isSurplus(entry, bytes: bytes, nextSequence: nextSequence, now: now * second)
     }

@@ -30,6 +30,10 @@ extension ZcapTests {
       }
       try meanwhile { (try? publish(50)) == nil }
       try publish(3000)
+      try waitFor("the last message to be there") {
+        let walk = try CaptureWalk(Capture(path: rig.capture("ring")))
+        return walk.inOrder.last?.frames[1] == Array(String(count - 1).utf8)
+      }
       record.send(signal: SIGINT)
       return (try record.wait(), count)
     }
@@ -75,7 +79,7 @@ extension ZcapTests {
         }
         let subscriber = try Subscriber(connecting: endpoint)
         let replay = try rig.start(
-          ["replay", "ring", "--rate", "0.05", "--bind", endpoint, "--wait-subscribers", "1"]
+          ["replay", "ring", "--rate", "0.001", "--bind", endpoint, "--wait-subscribers", "1"]
             + ["--json"])
         arrivals = try subscriber.receive(1)
         let first = try Capture(path: rig.capture("ring")).segmentFiles().first!.number
@@ -93,6 +97,51 @@ extension ZcapTests {
       #expect(numbers == numbers.sorted() && Set(numbers).count == arrivals.count)
       #expect(arrivals.allSatisfy { $0.frames[2] == [UInt8](repeating: 0x78, count: 700) })
       #expect(try replayed?.summary["damaged"] == 0)
+    }
+
+    /// A topic, a signal and a command: each makes a capture of its own.
+    @Test func triggersKeepAWindow() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let record = try rig.start([
+        "record", publisher.endpoint, "-o", "ring", "--keep", "1MiB", "--trigger", "alarm",
+        "--before", "1h", "--after", "0s", "--json",
+      ])
+      try publisher.waitForSubscriptions()
+      func pins() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: rig.store).filter { $0 != "ring" }
+      }
+      /// Publishes until the capture that a trigger asked for is whole.
+      func publish(until count: Int) throws {
+        try waitFor("\(count) windows to be kept") {
+          for _ in 0..<200 { try publisher.publish("load", String(repeating: "x", count: 700)) }
+          return try pins().filter {
+            (try? Capture(path: rig.capture($0)).isBeingRecorded) == false
+          }.count == count
+        }
+      }
+      for _ in 0..<3000 { try publisher.publish("load", String(repeating: "x", count: 700)) }
+      try publisher.publish("alarm/1", "fire")
+      try publish(until: 1)
+      record.send(signal: SIGUSR1)
+      try publish(until: 2)
+      let asked = try rig.run("trigger", "ring", "--label", "by hand", "--json")
+      #expect(asked.exitCode == 0, "\(asked)")
+      try publish(until: 3)
+      record.send(signal: SIGINT)
+      let run = try record.wait()
+      #expect(run.exitCode == 0, "\(run)")
+      #expect(run.complaints.count { $0.contains("segments kept") } == 3, "\(run)")
+
+      let labels = try pins().sorted().map { name in
+        let capture = try Capture(path: rig.capture(name))
+        #expect(try CaptureWalk(unused: capture).isClean)
+        #expect(try rig.run("verify", name).exitCode == 0)
+        return capture.manifest.labels["trigger"]
+      }
+      #expect(labels == ["topic alarm", "SIGUSR1", "by hand"])
+      #expect(try rig.list("ring", "--events").contains { $0["event"] == "pinned" })
+      #expect(try rig.run("trigger", "ring").standardError.contains("nobody records it"))
     }
   }
 }

@@ -76,6 +76,21 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
   var keep: [RetentionArgument] = []
 
   @Option(
+    name: .customLong("trigger"),
+    help: ArgumentHelp(
+      """
+      With --keep: a message of a topic that starts with this makes a capture of its own of the \
+      time around it (repeatable). SIGUSR1 and 'zcap trigger' do the same.
+      """, valueName: "prefix"))
+  var triggers: [TopicPrefix] = []
+
+  @Option(help: ArgumentHelp("How much before a trigger is kept.", valueName: "time"))
+  var before = TimeSpan(nanoseconds: 60_000_000_000)
+
+  @Option(help: ArgumentHelp("How much behind a trigger is kept.", valueName: "time"))
+  var after = TimeSpan(nanoseconds: 30_000_000_000)
+
+  @Option(
     help: ArgumentHelp(
       "Bytes of each segment file. (default: 256MiB, with --keep an eighth of its bytes at most)",
       valueName: "bytes"))
@@ -135,6 +150,9 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
       throw ValidationError("--io-threads \(ioThreads): from 1 to 1024")
     }
     let retention = try RetentionArgument.combined(keep)
+    if !triggers.isEmpty && retention == nil && !append {
+      throw ValidationError("--trigger: only with --keep; without it everything is kept anyway")
+    }
     if let size = segmentSize?.bytes {
       let least = CaptureWriter.segmentSizes.lowerBound
       let most = min(
@@ -161,6 +179,9 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     ProcessLimits.keepFreedMemory()
     let stop = StopSignals.token()
     let recorder = try Recorder(plan, stop: stop)
+    let isRing = try Capture(path: plan.capture).manifest.keep != nil
+    let requests = isRing ? try TriggerRequests(plan.capture) : nil
+    if isRing { StopSignals.onTrigger { recorder.pin(plan.pin(label: "SIGUSR1")) } }
     var report = RecordingReport(
       capture: plan.capture, endpoints: recorder.endpoints.map(\.address),
       keep: try Capture(path: plan.capture).manifest.keep, isJSON: json)
@@ -173,7 +194,15 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
       }
     }
     while !recorder.wait(nanoseconds: 0) {
-      report.tell(recorder.takeEvents(nanoseconds: report.nanosecondsToStatus))
+      report.tell(
+        recorder.takeEvents(
+          nanoseconds: min(report.nanosecondsToStatus, requests?.interval ?? .max)))
+      try requests?.answer { request in
+        let pin = plan.pin(
+          at: request.time, before: request.before, after: request.after, label: request.label)
+        recorder.pin(pin)
+        return pin.path
+      }
       if report.nanosecondsToStatus == 0 { report.show(recorder.status) }
     }
     let summary = try recorder.finish()
@@ -213,6 +242,8 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     plan.sequences = try sequences.map { try $0.rule() }
     plan.isAppending = append
     plan.labels = Dictionary(labels.map { ($0.key, $0.value) }) { _, last in last }
+    plan.triggerTopics = triggers.map(\.bytes)
+    plan.triggerWindow = (before.nanoseconds, after.nanoseconds)
     plan.keep = try RetentionArgument.combined(keep)
     plan.segmentSize =
       try segmentSize?.bytes

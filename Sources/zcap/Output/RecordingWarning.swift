@@ -34,6 +34,11 @@ struct RecordingWarning {
       text = "the index is \(Units.count(event.number("messages") ?? 0)) messages behind"
     case "last_segment":
       text = "no room for another segment: \(reason); recording ends when this one is full"
+    case "pinned":
+      let segments = Units.count(event.number("segments") ?? 0, "segment")
+      text = "\(event.text("capture") ?? "?"): \(segments) kept"
+    case "pin_failed":
+      text = "\(event.text("capture") ?? "?") could not be made: \(reason)"
     case "sync_failed":
       text = "a sync failed: \(reason); nothing from here on is known to be on stable storage"
     default:

@@ -14,6 +14,9 @@ enum StopSignals {
     let token = StopToken()
     var signals = signals()
     pthread_sigmask(SIG_BLOCK, &signals, nil)
+    // To nobody, or to who asks for it: not the end of the process.
+    var trigger = triggerSignal()
+    pthread_sigmask(SIG_BLOCK, &trigger, nil)
     _ = WorkerThread(name: "zcap signals") {
       var waited = self.signals()
       var received: CInt = 0
@@ -27,6 +30,23 @@ enum StopSignals {
       _exit(128 + received)
     }
     return token
+  }
+
+  /// Calls a function for each SIGUSR1 from now on, one at a time. Call before other threads of zcap
+  /// are told to stop: a signal that nobody waits for would end the process.
+  static func onTrigger(_ body: @escaping @Sendable () -> Void) {
+    _ = WorkerThread(name: "zcap trigger") {
+      var waited = triggerSignal()
+      var received: CInt = 0
+      while sigwait(&waited, &received) == 0 { body() }
+    }
+  }
+
+  private static func triggerSignal() -> sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGUSR1)
+    return signals
   }
 
   /// A terminal that is gone ends a recording as Ctrl-C does, but not one that `nohup` started.

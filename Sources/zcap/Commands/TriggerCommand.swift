@@ -1,0 +1,71 @@
+import ArgumentParser
+import CaptureStore
+
+struct TriggerCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "trigger",
+    abstract: "Make a capture of its own of a part of a ring that is being recorded.",
+    discussion: """
+      The segments of that time get a second name in the new capture: nothing is copied, and the \
+      recording goes on. The new capture lies beside the ring, with the time in its name, and is \
+      whole when the time behind the trigger is over. It has whole segments, so somewhat more than \
+      was asked for.
+      """)
+
+  @Argument(help: "The ring: a path, or a name in the store.")
+  var capture: String
+
+  @Option(
+    help: ArgumentHelp(
+      "How much before now. (default: as the recorder was told, or 60s)", valueName: "time"))
+  var before: TimeSpan?
+
+  @Option(
+    help: ArgumentHelp(
+      "How much behind now. (default: as the recorder was told, or 30s)", valueName: "time"))
+  var after: TimeSpan?
+
+  @Option(help: ArgumentHelp("Why: kept with the new capture.", valueName: "text"))
+  var label: String?
+
+  @Flag(help: "The new capture as a JSON object on standard output.")
+  var json = false
+
+  func run() throws {
+    let now = CaptureClock.monotonicNanoseconds()
+    let path = Store.path(forExisting: capture)
+    let ring = try Capture(path: path)
+    guard ring.isRing else {
+      throw StoreError.keepsEverything(path: path)
+    }
+    guard try ring.isBeingRecorded else {
+      throw TriggerError.notRecorded(path: path)
+    }
+    let request = TriggerRequests.Request(
+      time: now, before: before?.nanoseconds, after: after?.nanoseconds, label: label)
+    guard let answer = try TriggerRequests.ask(request, of: path) else {
+      throw TriggerError.noAnswer(path: path)
+    }
+    var output = DataOutput()
+    if json {
+      var line = JSONLine()
+      line.add("capture", answer.capture)
+      output.writeLine(line.text)
+    } else {
+      output.writeLine(answer.capture)
+    }
+    output.flush()
+  }
+}
+
+enum TriggerError: Error, CustomStringConvertible {
+  case notRecorded(path: String)
+  case noAnswer(path: String)
+
+  var description: String {
+    switch self {
+    case .notRecorded(let path): "\(path): nobody records it; what is in it stays as it is"
+    case .noAnswer(let path): "\(path): its recorder does not answer; is it stopped?"
+    }
+  }
+}

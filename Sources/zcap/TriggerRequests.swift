@@ -1,0 +1,63 @@
+import CaptureStore
+import Foundation
+
+/// What `zcap trigger` asks of the recorder of a ring, by files in the folder `triggers` of the
+/// capture: a request is taken by removing it, and answered by a file beside it.
+struct TriggerRequests {
+  struct Request: Codable {
+    /// On the monotonic clock, nanoseconds, like the other two.
+    var time: Int64
+    var before: Int64?
+    var after: Int64?
+    var label: String?
+  }
+
+  struct Answer: Codable {
+    /// The path of the capture that will be.
+    var capture: String
+  }
+
+  private let folder: String
+  /// How often to look, in nanoseconds.
+  let interval: Int64 = 100_000_000
+
+  /// Makes the folder; what is left in it from another time is nobody's request.
+  init(_ capture: String) throws {
+    folder = "\(capture)/triggers"
+    try? FileManager.default.removeItem(atPath: folder)
+    try FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+  }
+
+  /// Takes the requests that are there.
+  func answer(_ body: (Request) throws -> String) throws {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    for name in names where name.hasSuffix(".request") {
+      let path = "\(folder)/\(name)"
+      guard let data = FileManager.default.contents(atPath: path),
+        (try? FileManager.default.removeItem(atPath: path)) != nil,
+        let request = try? JSONDecoder().decode(Request.self, from: data)
+      else { continue }
+      let answer = Answer(capture: try body(request))
+      try? JSONEncoder().encode(answer)
+        .write(to: URL(filePath: path.dropLast(".request".count) + ".answer"), options: .atomic)
+    }
+  }
+
+  /// Asks the recorder of a capture; nil where it does not answer within some seconds.
+  static func ask(_ request: Request, of capture: String) throws -> Answer? {
+    let name = "\(capture)/triggers/\(UUID().uuidString)"
+    let (asked, answered) = ("\(name).request", "\(name).answer")
+    try JSONEncoder().encode(request).write(to: URL(filePath: asked), options: .atomic)
+    let end = CaptureClock.monotonicNanoseconds() + 5_000_000_000
+    while CaptureClock.monotonicNanoseconds() < end {
+      if let data = FileManager.default.contents(atPath: answered) {
+        try? FileManager.default.removeItem(atPath: answered)
+        return try JSONDecoder().decode(Answer.self, from: data)
+      }
+      usleep(10_000)
+    }
+    try? FileManager.default.removeItem(atPath: asked)
+    return nil
+  }
+}

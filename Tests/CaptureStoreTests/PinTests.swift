@@ -1,0 +1,138 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import CaptureStore
+
+/// Windows of a ring that become captures of their own.
+@Suite struct PinTests {
+  private static let segmentSize = 64 << 10
+
+  private let directory: TemporaryDirectory
+  private let writer: CaptureWriter
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    writer = try CaptureWriter(
+      creating: directory.file("ring"),
+      manifest: .test(keep: Retention(bytes: 8 * Self.segmentSize)),
+      segmentSize: Self.segmentSize, sync: .atSeal, schedule: .stepped, files: .system)
+  }
+
+  private static func message(_ sequence: UInt64) -> TestMessage {
+    TestMessage([[UInt8](repeating: UInt8(truncatingIfNeeded: sequence), count: 1000)])
+  }
+
+  /// Appends and lets the keeper work. Returns how pins ended meanwhile.
+  @discardableResult
+  private func append(_ count: Int) throws -> [PinOutcome] {
+    var outcomes: [PinOutcome] = []
+    for _ in 0..<count {
+      try writer.append(Self.message(writer.nextSequence))
+      outcomes += try work()
+    }
+    return outcomes
+  }
+
+  private func work() throws -> [PinOutcome] {
+    var outcomes: [PinOutcome] = []
+    for _ in 0..<4 {
+      while writer.stepAhead() {}
+      if writer.nextSequence % 16 == 0 { writer.stepBehind() }
+      for case .pinned(let outcome) in try writer.tend() { outcomes.append(outcome) }
+    }
+    return outcomes
+  }
+
+  private func request(_ name: String, after: Int64 = 0) -> PinRequest {
+    PinRequest(
+      path: directory.file(name), before: 1_000_000_000_000, after: after,
+      labels: ["trigger": "a test"])
+  }
+
+  /// The sequences of a pin, which must be whole, and be what was recorded.
+  private func sequences(_ name: String) throws -> Range<UInt64> {
+    let capture = try Capture(path: directory.file(name))
+    let walk = try CaptureWalk(unused: capture)
+    #expect(walk.isClean, "\(walk.missing) \(walk.damages) \(walk.unreadable)")
+    let first = try #require(walk.order.first)
+    let range = first..<first + UInt64(walk.order.count)
+    #expect(walk.order == Array(range))
+    #expect(walk.messages.allSatisfy { $0.value.frames == Self.message($0.key).frames })
+    let verification = try Verification.verify(capture, threads: 0)
+    #expect(verification.isWhole, "\(verification.problems)")
+    #expect(capture.manifest.labels["trigger"] == "a test" && !capture.isRing)
+    return range
+  }
+
+  @Test func whatIsThereStaysThereWhenTheRingGoesOn() throws {
+    try append(1000)
+    let first = try #require(try Capture(path: writer.path).segmentFiles().first)
+    let firstSequence = try #require(try Segment(path: first.path)).header.firstSequence
+    writer.pinner(request("pin"))
+    let outcomes = try append(3000)
+    #expect(outcomes.count == 1 && outcomes.first?.failure == nil)
+    #expect(outcomes.first?.path == directory.file("pin") && outcomes.first?.segments ?? 0 > 4)
+    let found = try sequences("pin")
+    #expect(found.lowerBound == firstSequence && (1000...1100).contains(found.upperBound))
+    try writer.finish()
+    writer.unlock()
+    let rest = try CaptureWalk(unused: Capture(path: writer.path))
+    #expect(rest.isClean && rest.order.last == 3999 && rest.order.first! > 3000)
+    #expect(try sequences("pin") == found)
+    // Nothing was copied: in the end the pin alone has these files.
+    let links = try Capture(path: directory.file("pin")).segmentFiles().compactMap {
+      try FileSystem.system.metadata($0.path)?.links
+    }
+    #expect(links.allSatisfy { $0 == 1 })
+  }
+
+  @Test func windowsOverlap() throws {
+    try append(500)
+    writer.pinner(request("a"))
+    var outcomes = try append(100)
+    writer.pinner(request("b"))
+    outcomes += try append(2000)
+    #expect(outcomes.map(\.path) == [directory.file("a"), directory.file("b")])
+    let (a, b) = (try sequences("a"), try sequences("b"))
+    #expect(a.overlaps(b) && b.upperBound > a.upperBound && b.upperBound >= 600)
+    try writer.finish()
+  }
+
+  /// More comes behind the trigger than the ring holds: all of it is kept.
+  @Test func aWindowMayBeLargerThanTheRing() throws {
+    try append(200)
+    writer.pinner(request("pin", after: 3_600_000_000_000))
+    #expect(try append(2000).isEmpty)
+    try writer.finish()
+    #expect(writer.takePinOutcomes().map(\.failure) == [nil])
+    writer.unlock()
+    #expect(try sequences("pin") == 0..<2200)
+  }
+
+  @Test func aNameThatIsTakenIsToldAndTheRecordingGoesOn() throws {
+    try append(200)
+    try FileManager.default.createDirectory(
+      atPath: directory.file("pin"), withIntermediateDirectories: false)
+    writer.pinner(request("pin"))
+    let outcomes = try append(500)
+    #expect(outcomes.map(\.failure) == [.captureExists(path: directory.file("pin"))])
+    try writer.finish()
+    writer.unlock()
+    #expect(try CaptureWalk(unused: Capture(path: writer.path)).order.last == 699)
+  }
+
+  @Test func aPinIsNotUsedAgainThoughTheRingForgotIt() throws {
+    try append(1000)
+    writer.pinner(request("pin"))
+    try append(2000)
+    let found = try sequences("pin")
+    // The recorder dies; who goes on with the ring finds it as it was.
+    let capture = try Capture(path: directory.file("pin"))
+    let reader = try #require(try capture.openSegment(capture.segmentFiles()[0].path))
+    try append(2000)
+    #expect(reader.header.firstSequence == found.lowerBound)
+    #expect(try sequences("pin") == found)
+    try writer.finish()
+  }
+}
