@@ -312,6 +312,10 @@ extension FileSystem {
     case populateForReading
     /// Read the pages in the background.
     case willNeed
+    /// Bring each page by itself.
+    case onePageAtATime
+    /// Bring as many as the system finds good: it takes them for one when it writes them.
+    case manyPagesAtOnce
   }
 
   /// Source: `madvise(2)`.
@@ -323,6 +327,8 @@ extension FileSystem {
       case .populateForWriting: madv_populate_write
       case .populateForReading: madv_populate_read
       case .willNeed: MADV_WILLNEED
+      case .onePageAtATime: MADV_RANDOM
+      case .manyPagesAtOnce: MADV_NORMAL
       }
     try attempt("read ahead", path) { unsafe calls.madvise(range, code) }
   }

@@ -9,6 +9,8 @@ struct PageReadAhead {
   private static let horizonSeconds = 0.2
   private static let distanceMax = 64 << 20
   private static let stepSize = 4 << 20
+  /// From this rate on pages are brought in bulk: what a sync then writes too much is little.
+  private static let bulkBytesPerSecond = 64e6
 
   private var segment: SegmentWriter?
   private var populatedEnd = 0
@@ -31,12 +33,15 @@ struct PageReadAhead {
     }
     measure(active.committedEnd.load(ordering: .acquiring), isNew: isNew)
 
+    let isBulk = bytesPerSecond >= Self.bulkBytesPerSecond
+    active.bringPages(inBulk: isBulk)
+    next?.bringPages(inBulk: isBulk)
     let distance = min(Int(bytesPerSecond * Self.horizonSeconds), Self.distanceMax)
     let target = min(lastEnd + distance, active.capacity)
     populatedEnd = max(populatedEnd, lastEnd)
     while populatedEnd < target {
       let end = min(populatedEnd + Self.stepSize, target)
-      try active.populate(populatedEnd..<end)
+      try active.populate(populatedEnd..<end, inBulk: isBulk)
       populatedEnd = max(end, active.committedEnd.load(ordering: .acquiring))
     }
     // Near the end, the beginning of the next segment belongs to the same future.
@@ -44,7 +49,7 @@ struct PageReadAhead {
     let spill = min(lastEnd + distance - active.capacity, next.capacity)
     while spareEnd < spill {
       let end = min(spareEnd + Self.stepSize, spill)
-      try next.populate(spareEnd..<end)
+      try next.populate(spareEnd..<end, inBulk: isBulk)
       spareEnd = end
     }
   }

@@ -33,6 +33,8 @@ import Synchronization
   /// Its messages make room in a ring: to seal it any further is a waste.
   let isUnwanted = Atomic<Bool>(false)
 
+  /// The populating thread's own.
+  private var bringsInBulk = true
   /// The syncing thread's own: up to here everything is on stable storage.
   private var synchronizedEnd = 0
   /// The same: the file was cut to what is in it.
@@ -81,6 +83,7 @@ import Synchronization
     isRecycled = true
     openedFile = old.openedFile
     mapping = old.mapping
+    bringsInBulk = old.bringsInBulk
     unsafe base = old.base
   }
 
@@ -90,6 +93,7 @@ import Synchronization
     try files.reserve(file, path, size: size)
     try files.synchronize(file, path)
     mapping = try Mapping(file, path: path, size: size, writable: true, files: files)
+    bringsInBulk = true
     unsafe base = mapping.buffer.baseAddress!
   }
 
@@ -213,18 +217,28 @@ import Synchronization
 extension SegmentWriter {
   /// Faults pages in for writing; throws where a store to them would be SIGBUS. For any thread.
   ///
-  /// For reading first: that brings many pages at once, where a fault for writing brings one, and
-  /// together it takes a fifth of the time. A kernel before 5.14 cannot: then the writer takes the
-  /// faults itself. EFAULT tells what would have been SIGBUS. Source: `madvise(2)`.
-  func populate(_ range: Range<Int>) throws(StoreError) {
+  /// In bulk, for reading first: that brings many pages at once, where a fault for writing brings
+  /// each by itself, and together it takes a fifth of the time.
+  ///
+  /// A kernel before 5.14 cannot: then the writer takes the faults itself. EFAULT tells what would
+  /// have been SIGBUS. Source: `madvise(2)`.
+  func populate(_ range: Range<Int>, inBulk: Bool = false) throws(StoreError) {
     do throws(StoreError) {
-      try mapping.advise(range, .populateForReading)
+      if inBulk { try mapping.advise(range, .populateForReading) }
       try mapping.advise(range, .populateForWriting)
     } catch .system(let operation, let path, EFAULT) {
       throw .system(operation: operation, path: path, code: EFAULT)
     } catch {
       return
     }
+  }
+
+  /// Whether pages are brought in bulk from now on. The system then takes many of them for one, and
+  /// a sync after each second of slow traffic would write them all. For the thread that populates.
+  func bringPages(inBulk: Bool) {
+    guard inBulk != bringsInBulk else { return }
+    bringsInBulk = inBulk
+    try? mapping.advise(0..<capacity, inBulk ? .manyPagesAtOnce : .onePageAtATime)
   }
 
   /// Puts what is committed on stable storage. Returns up to where; nil when nothing is new.

@@ -15,8 +15,13 @@ final class IndexProgress: Sendable {
 /// It follows the segments as any reader does. It may lag or fail; recording goes on. Where the
 /// machine has no time for both, recording comes first, and the index catches up later.
 final class IndexFollower: Sendable {
-  /// How often the index is brought up to date: one transaction each.
+  /// How often the index is brought up to date while there is much to index.
   private static let intervalNanoseconds: Int64 = 250_000_000
+  /// And while there is not: each time writes some 30 KB at least, which are not to count beside what
+  /// a slow recording writes itself.
+  private static let slowIntervalNanoseconds: Int64 = 2_000_000_000
+  /// So many messages in an interval are much.
+  private static let messagesMany: UInt64 = 20_000
 
   private let failure = Guarded<String?>(nil)
   private let isSealed = StopToken()
@@ -58,11 +63,14 @@ final class IndexFollower: Sendable {
   ) throws {
     while true {
       let isLast = isSealed.isRequested
+      let before = indexer.nextSequence
       while try indexer.advance() == .behind { progress() }
       progress()
       if isLast { break }
-      let now = CaptureClock.monotonicNanoseconds()
-      _ = isSealed.wait(untilMonotonicNanoseconds: now + intervalNanoseconds)
+      let isBusy = indexer.nextSequence - before >= messagesMany
+      let interval = isBusy ? intervalNanoseconds : slowIntervalNanoseconds
+      _ = isSealed.wait(
+        untilMonotonicNanoseconds: CaptureClock.monotonicNanoseconds() + interval)
     }
     try indexer.close()
   }

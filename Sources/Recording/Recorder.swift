@@ -33,7 +33,8 @@ public final class Recorder: Sendable {
   public convenience init(_ plan: RecordingPlan, stop: StopToken) throws {
     // Libzmq's own limit is 1,023; each endpoint takes a socket and two for its monitor.
     let context = try Context(
-      ioThreads: plan.ioThreads, maxSockets: max(1023, plan.endpoints.count * 3 + 16))
+      ioThreads: plan.ioThreads, maxSockets: max(1023, plan.endpoints.count * 3 + 16),
+      processors: Set(plan.processors.count > 1 ? Array(plan.processors[1...]) : plan.processors))
     try self.init(plan, stop: stop, context: context, files: .system)
   }
 
@@ -72,7 +73,8 @@ public final class Recorder: Sendable {
     follower = IndexFollower(
       capture, rule: rule, sequences: [SequenceRule](capture.manifest),
       firstSequence: writer.nextSequence, progress: indexed)
-    thread = WorkerThread(name: "zcap recorder") {
+    let priority = plan.processors.first.map { WorkerThread.Priority.onCPU($0) } ?? .usual
+    thread = WorkerThread(name: "zcap recorder", priority: priority) {
       let result = Result { () throws(ZeroMQError) in try intake.run() }
       ended.withLock { $0 = result }
       intake.ledger.close()

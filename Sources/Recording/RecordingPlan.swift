@@ -27,6 +27,9 @@ public struct RecordingPlan: Sendable {
   public var sync = SyncPolicy.standard
   public var freeSpaceMin = FreeSpaceMin.standard
   public var ioThreads = 1
+  /// The CPUs that the recording thread (the first one) and libzmq's threads (the others, or the same
+  /// where there is one) run on; none leaves that to the system.
+  public var processors: [Int] = []
 
   /// Messages that libzmq may hold for each peer while the recorder is busy.
   ///

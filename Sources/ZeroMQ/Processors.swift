@@ -1,9 +1,9 @@
 import Glibc
 
 /// The CPUs of this machine that this process may run on.
-enum Processors {
+public enum Processors {
   /// Empty when the system does not tell. Source: `proc_pid_status(5)`, Cpus_allowed_list.
-  static var allowed: Set<Int> {
+  public static var allowed: Set<Int> {
     guard let file = unsafe fopen("/proc/self/status", "re") else { return [] }
     defer { unsafe fclose(file) }
     var line = [UInt8](repeating: 0, count: 4096)

@@ -101,6 +101,8 @@ extension BadInput {
     .init(["record", ipc, "--segment-size", "1KiB"] + newCapture, mention: "--segment-size"),
     .init(["record", ipc, "--segment-size", "1000TiB"] + newCapture, mention: "--segment-size"),
     .init(["record", ipc, "--trigger", "x"] + newCapture, mention: "only with --keep"),
+    .init(["record", ipc, "--cpu", "x"] + newCapture, mention: "--cpu"),
+    .init(["record", ipc, "--cpu", "100000"] + newCapture, mention: "not a CPU"),
     .init(["bench", "--rounds", "0"], mention: "--rounds"),
     .init(["bench", "--size", "1GiB"], mention: "--size"),
     .init(["bench", "--folder", "/dev/null"], mention: "/dev/null", exit: 1),

@@ -17,6 +17,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 import zmq
@@ -61,20 +62,30 @@ def start(rig, minutes):
     return {"seconds": seconds, "reached": median <= START_LIMIT}
 
 
+def sample_memory(pid, samples):
+    """Bytes of memory that is no file, once a second, until the process ends."""
+    status = pathlib.Path(f"/proc/{pid}/status")
+    with contextlib.suppress(OSError):
+        while True:
+            fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+            if "RssAnon" not in fields:
+                return
+            samples.append(int(fields["RssAnon"].split()[0]) << 10)
+            time.sleep(1)
+
+
 def memory(rig, minutes):
     endpoint = free_endpoint()
     flood = rig.publish(endpoint, 10**12, 1024, 4)
     recorder = rig.start(
         rig.zcap, "record", endpoint, "-o", rig.folder / "memory", "--keep", "1GiB",
         "--duration", f"{minutes}m", "--json")
-    status = pathlib.Path(f"/proc/{recorder.pid}/status")
     samples = []
-    while recorder.poll() is None:
-        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        if "RssAnon" in fields:
-            samples.append(int(fields["RssAnon"].split()[0]) << 10)
-        time.sleep(1)
-    summary = json.loads(rig.finish(recorder).splitlines()[-1])
+    sampler = threading.Thread(target=sample_memory, args=(recorder.pid, samples), daemon=True)
+    sampler.start()
+    output, _ = recorder.communicate(timeout=60 * minutes + 60)
+    rig.children.remove(recorder)
+    summary = json.loads(output.splitlines()[-1])
     flood.kill()
     flood.wait()
     rig.children.remove(flood)
@@ -95,7 +106,7 @@ def disk(folder, size):
     mount.mkdir()
     with open(image, "wb") as file:
         file.truncate(size)
-    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", image], check=True)
     device = subprocess.run(
         ["losetup", "--find", "--show", image], check=True, capture_output=True,
         text=True).stdout.strip()
@@ -126,6 +137,8 @@ def slow(rig, minutes):
                 socket.send_multipart([b"topic/%010d" % (sent % 4), payload])
                 sent += 1
             time.sleep(0.001)
+        # What is on its way when a recording is stopped is not part of it.
+        time.sleep(1)
         summary = stop(rig, recorder)
         os.sync()
         ratio = (written() - before) / summary["bytes"]

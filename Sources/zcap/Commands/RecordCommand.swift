@@ -3,6 +3,7 @@ import CaptureIndex
 import CaptureStore
 import Recording
 import Threads
+import ZeroMQ
 
 struct RecordCommand: ParsableCommand, CheckedCommand {
   static let configuration = CommandConfiguration(
@@ -65,6 +66,14 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
 
   @Option(help: ArgumentHelp("Threads of libzmq; one takes about 1 GB/s.", valueName: "n"))
   var ioThreads = 1
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      CPUs by number, such as 2,3: the recording thread runs on the first one, those of libzmq on \
+      the others. (default: the system decides)
+      """, valueName: "list"))
+  var cpu: CPUList?
 
   @Option(
     name: .customLong("keep"),
@@ -163,6 +172,9 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
             + (most < CaptureWriter.segmentSizes.upperBound ? ", an eighth of --keep" : ""))
       }
     }
+    for number in cpu?.numbers ?? [] where !Processors.allowed.contains(number) {
+      throw ValidationError("--cpu \(number): not a CPU that this process may use")
+    }
     if output == "" { throw ValidationError("-o: the name of the capture is empty") }
     if append && output == nil { throw ValidationError("--append: name the capture with -o") }
     for sequence in sequences { _ = try sequence.rule() }
@@ -251,11 +263,24 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     plan.sync = sync.policy
     plan.freeSpaceMin = minFree.least
     plan.ioThreads = ioThreads
+    plan.processors = cpu?.numbers ?? []
     plan.receiveHighWaterMark = hwm
     plan.durationNanosecondsMax = duration?.nanoseconds
     plan.messagesMax = count
     plan.bytesMax = size.map { UInt64($0.bytes) }
     return plan
+  }
+}
+
+/// `2,3`.
+struct CPUList: ExpressibleByArgument {
+  var numbers: [Int]
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.allSatisfy({ $0 ?? -1 >= 0 }) else { return nil }
+    numbers = parts.compactMap { $0 }
+    guard Set(numbers).count == numbers.count else { return nil }
   }
 }
 
