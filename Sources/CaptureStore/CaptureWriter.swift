@@ -97,7 +97,6 @@ import Synchronization
       segment = try SegmentWriter(
         directory: segments, number: 0, size: self.segmentSize, files: files)
       unsafe hotSegment = Unmanaged.passUnretained(segment)
-      segment.bringPages(inBulk: false)
       try? segment.populate(0..<KeeperWork.firstPages)
       segment.start(captureID: manifest.captureID, firstSequence: 0)
       try files.synchronizeDirectory(segments)
@@ -174,7 +173,6 @@ import Synchronization
     segment = try SegmentWriter(
       directory: segments, number: recovery.nextNumber, size: self.segmentSize, files: files)
     unsafe hotSegment = Unmanaged.passUnretained(segment)
-    segment.bringPages(inBulk: false)
     try? segment.populate(0..<KeeperWork.firstPages)
     segment.start(captureID: manifest.captureID, firstSequence: sequence)
     try files.synchronizeDirectory(segments)

@@ -186,7 +186,6 @@ final class KeeperWork: Sendable {
       try? segment.discard()
       throw error
     }
-    segment.bringPages(inBulk: false)
     // The writer's first stores, while it waits to go on, are to find their pages.
     try? segment.populate(0..<Self.firstPages)
     return segment

@@ -9,8 +9,11 @@ struct PageReadAhead {
   private static let horizonSeconds = 0.2
   private static let distanceMax = 64 << 20
   private static let stepSize = 4 << 20
-  /// From this rate on pages are brought in bulk: what a sync then writes too much is little.
-  private static let bulkBytesPerSecond = 64e6
+  /// Below this rate pages are brought one by one: what a sync would write too much is a lot then.
+  private static let slowBytesPerSecond = 4e6
+  /// The rate is not known before.
+  private static let learningNanoseconds: Int64 = 1_000_000_000
+  private let begun = CaptureClock.monotonicNanoseconds()
 
   private var segment: SegmentWriter?
   private var populatedEnd = 0
@@ -33,9 +36,9 @@ struct PageReadAhead {
     }
     measure(active.committedEnd.load(ordering: .acquiring), isNew: isNew)
 
-    let isBulk = bytesPerSecond >= Self.bulkBytesPerSecond
+    let isBulk =
+      bytesPerSecond >= Self.slowBytesPerSecond || lastTime - begun < Self.learningNanoseconds
     active.bringPages(inBulk: isBulk)
-    next?.bringPages(inBulk: isBulk)
     let distance = min(Int(bytesPerSecond * Self.horizonSeconds), Self.distanceMax)
     let target = min(lastEnd + distance, active.capacity)
     populatedEnd = max(populatedEnd, lastEnd)
