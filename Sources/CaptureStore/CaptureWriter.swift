@@ -51,6 +51,8 @@ import Synchronization
   private var isSyncFailureTold = false
   private var isLastSegmentTold = false
   private var synchronizedEnd = 0
+  /// A pin ends with the active segment: it is left as soon as there is another one.
+  private var isRollDue = false
 
   /// 256 MiB: rolling is rare, and a spare of that size is no burden.
   public static let segmentSizeDefault = 256 << 20
@@ -104,7 +106,7 @@ import Synchronization
       try files.synchronizeDirectory(FileSystem.parent(of: path))
       keeper = SegmentKeeper(
         KeeperSettings(
-          directory: segments, manifest: manifest, segmentSize: self.segmentSize,
+          capture: path, segmentSize: self.segmentSize,
           ring: manifest.keep.map { SegmentRing(retention: $0) }, sync: sync,
           freeSpaceMin: freeSpaceMin, schedule: schedule, files: files),
         active: segment)
@@ -182,8 +184,7 @@ import Synchronization
     }
     keeper = SegmentKeeper(
       KeeperSettings(
-        directory: segments, manifest: manifest, segmentSize: self.segmentSize, ring: ring,
-        sync: sync,
+        capture: path, segmentSize: self.segmentSize, ring: ring, sync: sync,
         freeSpaceMin: freeSpaceMin, schedule: schedule, files: files),
       active: segment)
   }
@@ -250,7 +251,7 @@ import Synchronization
       keeper.synchronize()
       synchronizedEnd = segment.contentEnd.load(ordering: .relaxed)
     }
-    if isSegmentOld { try? roll(size: 0) }
+    if (isRollDue || isSegmentOld) && keeper.hasSpare { try? roll(size: 0) }
     let newsCount = keeper.newsCount
     guard newsCount != newsSeen else { return [] }
     newsSeen = newsCount
@@ -258,7 +259,7 @@ import Synchronization
     if let failure = outlook.activeFailure { throw failure }
 
     var notices: [StorageNotice] = outlook.pinOutcomes.map { .pinned($0) }
-    if outlook.isRollAsked && keeper.hasSpare { try? roll(size: 0) }
+    if outlook.isRollAsked { isRollDue = true }
     if let failure = outlook.syncFailure {
       if !isSyncFailureTold {
         isSyncFailureTold = true
@@ -278,14 +279,11 @@ import Synchronization
   }
 
   /// Whether it has been in use for as long, or has as many messages, as a ring wants of one.
-  /// Where no other one can be had, it goes on.
   private var isSegmentOld: Bool {
     let messages = sequence - segment.firstSequence
     guard manifest.keep != nil, messages > 0 else { return false }
-    let isOld =
-      messages >= segmentMessagesMax
+    return messages >= segmentMessagesMax
       || CaptureClock.monotonicNanoseconds() - segment.startTime >= segmentNanosecondsMax
-    return isOld && keeper.hasSpare
   }
 
   /// Where there is no room, the footer says the same soon.
@@ -335,6 +333,7 @@ import Synchronization
     segment = try keeper.roll(nextSequence: sequence, size: size)
     segment.start(captureID: manifest.captureID, firstSequence: sequence)
     segmentCount += 1
+    isRollDue = false
     isLastSegmentTold = false
     synchronizedEnd = 0
     rolls.add(CaptureClock.monotonicNanoseconds() - begun)

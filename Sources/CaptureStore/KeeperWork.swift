@@ -4,43 +4,7 @@ import Threads
 
 /// The work of a segment keeper, a step at a time, and the state that its threads share.
 final class KeeperWork: Sendable {
-  struct State {
-    var active: SegmentWriter
-    /// Prepared and not in use, the next one first.
-    var spares: [SegmentWriter] = []
-    /// Full segments that are not sealed yet, the oldest first.
-    var retired: [RetiredSegment] = []
-    /// The one that is being sealed, older than those.
-    var sealing: RetiredSegment?
-    /// In a ring: those older still, which can make room.
-    var ring: SegmentRing?
-    /// When a segment of a ring made room last, and how old its last message was then.
-    var lastRoom: (time: Int64, age: Int64) = (0, .max)
-    /// Windows of the recording that become captures of their own.
-    var pins: [Pin] = []
-    var pinOutcomes: [PinOutcome] = []
-    /// The writer is to go on in the next segment, for a pin that ends with this one.
-    var isRollAsked = false
-    var nextNumber: UInt64
-    /// What the writer waits for: room for one message, in a spare of the usual size or larger.
-    var roomNeeded = 0
-    var growFailure: StoreError?
-    var prepareFailure: StoreError?
-    var activeFailure: StoreError?
-    var syncFailure: StoreError?
-    /// Numbers of segments whose sync failed: they are not sealed as if nothing had happened.
-    var abandoned: Set<UInt64> = []
-    /// A spare, or what made room in a ring, could not be removed.
-    var tidyFailure: StoreError?
-    var durable: RecordPlace?
-    var syncsAsked = 0
-    var syncsMade = 0
-    var isStopping = false
-    var isAheadDone = false
-    var isBehindDone = false
-  }
-
-  let state: Guarded<State>
+  let state: Guarded<KeeperState>
   private let settings: KeeperSettings
   private let news = Atomic<Int>(0)
 
@@ -48,13 +12,13 @@ final class KeeperWork: Sendable {
 
   init(_ settings: KeeperSettings, active: SegmentWriter) {
     self.settings = settings
-    state = Guarded(State(active: active, ring: settings.ring, nextNumber: active.number + 1))
+    state = Guarded(KeeperState(active: active, ring: settings.ring, nextNumber: active.number + 1))
   }
 
   var newsCount: Int { news.load(ordering: .relaxed) }
 
   /// Changes what the writer should hear of.
-  private func tell(_ change: (inout State) -> Void) {
+  private func tell(_ change: (inout KeeperState) -> Void) {
     state.withLock(change)
     news.wrappingAdd(1, ordering: .relaxed)
   }
@@ -93,7 +57,7 @@ final class KeeperWork: Sendable {
     return true
   }
 
-  private func aheadWork(_ state: inout State) -> AheadWork? {
+  private func aheadWork(_ state: inout KeeperState) -> AheadWork? {
     // Before anything can make room.
     if let work = pinWork(&state) { return work }
     if state.isStopping {
@@ -107,7 +71,7 @@ final class KeeperWork: Sendable {
     }
     let isSpareMissing = state.spares.count < settings.sparesWanted
     if isSurplus(state, forOneMore: isSpareMissing) {
-      guard let oldest = takeOldest(of: &state) else { return nil }
+      guard let oldest = state.takeOldest() else { return nil }
       // Where more than one must go, the last of them is used again.
       return isSpareMissing && !isSurplus(state, forOneMore: true)
         ? .prepare(number: state.nextNumber, recycling: oldest) : .remove(oldest)
@@ -147,7 +111,7 @@ final class KeeperWork: Sendable {
         }
       }
     case .link(let segments, let pin):
-      for segment in segments { pin.link(segment, of: settings.manifest) }
+      for segment in segments { pin.link(segment, ofCapture: settings.capture) }
     case .end(let pin):
       let outcome = pin.end()
       tell { $0.pinOutcomes.append(outcome) }
@@ -266,7 +230,7 @@ final class KeeperWork: Sendable {
   }
 
   /// What the first pin needs that needs anything now.
-  private func pinWork(_ state: inout State) -> AheadWork? {
+  private func pinWork(_ state: inout KeeperState) -> AheadWork? {
     guard !state.pins.isEmpty else { return nil }
     let now = CaptureClock.monotonicNanoseconds()
     let segments = state.segmentsLeft
@@ -285,7 +249,7 @@ final class KeeperWork: Sendable {
       }
       // No further segment is wanted; those that it has are sealed first.
       pin.isOver = true
-      let unsealed = ([state.sealing].compactMap { $0 } + state.retired).map(\.segment.number)
+      let unsealed = state.unsealed.map(\.segment.number)
       guard pin.linked.isDisjoint(with: unsealed) || pin.failure != nil else { continue }
       state.pins.remove(at: index)
       return .end(pin)
@@ -296,39 +260,12 @@ final class KeeperWork: Sendable {
   // MARK: - Room in a ring
 
   /// Whether the oldest segment is not to be kept, or not when there is one spare more.
-  private func isSurplus(_ state: State, forOneMore isOneMore: Bool) -> Bool {
-    guard let ring = state.ring, let oldest = state.oldest else { return false }
+  private func isSurplus(_ state: KeeperState, forOneMore isOneMore: Bool) -> Bool {
+    guard let ring = state.ring, let oldest = state.segmentsLeft.first else { return false }
     return ring.isSurplus(
       oldest, bytes: state.bytes + (isOneMore ? settings.segmentSize : 0),
       nextSequence: state.active.committedSequence.load(ordering: .relaxed),
       now: CaptureClock.monotonicNanoseconds())
-  }
-
-  /// Takes the oldest segment out of the ring; never one in front of an older one, so that what is
-  /// kept has no gap. nil where that is being sealed: it is asked for, and comes soon.
-  private func takeOldest(of state: inout State) -> SegmentRing.Entry? {
-    state.ring?.isShort = false
-    if let oldest = state.oldest {
-      let now = CaptureClock.monotonicNanoseconds()
-      state.lastRoom = (now, now - oldest.ended)
-    }
-    if state.ring?.entries.isEmpty == false { return state.ring?.entries.removeFirst() }
-    if let sealing = state.sealing, !sealing.isGone {
-      guard state.isPinned(sealing) else {
-        sealing.segment.isUnwanted.store(true, ordering: .relaxed)
-        return nil
-      }
-      state.sealing?.isGone = true
-      return SegmentRing.Entry(goneFromRing: sealing)
-    }
-    guard let index = state.retired.firstIndex(where: { !$0.isGone }) else { return nil }
-    guard state.isPinned(state.retired[index]) else {
-      let retired = state.retired.remove(at: index)
-      return SegmentRing.Entry(retired, size: retired.segment.capacity)
-    }
-    // Its second name stays, and it is sealed for that.
-    state.retired[index].isGone = true
-    return SegmentRing.Entry(goneFromRing: state.retired[index])
   }
 
   // MARK: - Behind the writer
@@ -359,7 +296,7 @@ final class KeeperWork: Sendable {
   }
 
   /// In the order of the capture, so that a durable place says something of all before it.
-  private func behindWork(_ state: inout State) -> BehindWork? {
+  private func behindWork(_ state: inout KeeperState) -> BehindWork? {
     if isRacing(state) { return nil }
     if !state.retired.isEmpty {
       let retired = state.retired.removeFirst()
@@ -373,7 +310,7 @@ final class KeeperWork: Sendable {
 
   /// Whether a ring goes around so fast that nothing would be left of what is synced when the disk
   /// has it: then the disk's work is the recording's loss.
-  private func isRacing(_ state: State) -> Bool {
+  private func isRacing(_ state: KeeperState) -> Bool {
     guard settings.ring != nil, settings.sync != .always, settings.schedule == .threads,
       !state.isStopping, state.pins.isEmpty
     else { return false }
@@ -419,7 +356,9 @@ final class KeeperWork: Sendable {
       let isGone = state.sealing?.isGone == true
       state.sealing = nil
       if isGone { return }
-      state.ring?.entries.append(SegmentRing.Entry(retired, size: segment.fileSize))
+      var entry = SegmentRing.Entry(retired)
+      entry.size = segment.fileSize
+      state.ring?.entries.append(entry)
     }
   }
 
@@ -430,63 +369,6 @@ final class KeeperWork: Sendable {
       $0.abandoned.insert(segment.number)
       $0.syncFailure = $0.syncFailure ?? error
     }
-  }
-}
-
-/// A segment that the writer has left.
-struct RetiredSegment {
-  var segment: SegmentWriter
-  /// The sequence that follows its last message.
-  var nextSequence: UInt64
-  /// When it was left, on the monotonic clock.
-  var time: Int64
-  /// Of a ring: it made room there, and is sealed for a pin.
-  var isGone = false
-}
-
-extension SegmentRing.Entry {
-  /// Its file is not to be used again: somebody else has it, too.
-  fileprivate init(goneFromRing retired: RetiredSegment) {
-    self.init(retired, size: retired.segment.capacity)
-    segment = nil
-  }
-}
-
-extension KeeperWork.State {
-  /// All but the active one, the oldest first.
-  fileprivate var segmentsLeft: [SegmentRing.Entry] {
-    let unsealed = ([sealing].compactMap { $0 } + retired).filter { !$0.isGone }
-    return sealed
-      + unsealed.map { SegmentRing.Entry($0, size: $0.segment.capacity) }
-  }
-
-  private var sealed: [SegmentRing.Entry] { ring?.entries ?? [] }
-
-  fileprivate func isPinned(_ retired: RetiredSegment) -> Bool {
-    pins.contains { $0.linked.contains(retired.segment.number) }
-  }
-
-  /// Whether it has messages of the window.
-  fileprivate func isActiveWanted(by pin: Pin) -> Bool {
-    active.committedSequence.load(ordering: .relaxed) > active.firstSequence
-      && active.startTime <= pin.request.until
-  }
-
-  mutating func retireActive(nextSequence: UInt64) {
-    retired.append(
-      RetiredSegment(
-        segment: active, nextSequence: nextSequence, time: CaptureClock.monotonicNanoseconds()))
-  }
-
-  /// The oldest segment but for the active one.
-  fileprivate var oldest: SegmentRing.Entry? {
-    segmentsLeft.first
-  }
-
-  /// Of all segment files.
-  fileprivate var bytes: Int {
-    let others = ([active] + spares).reduce(0) { $0 + $1.capacity }
-    return others + segmentsLeft.reduce(0) { $0 + $1.size }
   }
 }
 

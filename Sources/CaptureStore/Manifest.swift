@@ -155,7 +155,11 @@ extension Manifest {
       guard version <= formatVersion else {
         throw StoreError.newerFormat(path: path, version: version)
       }
-      return try JSONDecoder().decode(Manifest.self, from: bytes)
+      let manifest = try JSONDecoder().decode(Manifest.self, from: bytes)
+      if let reason = manifest.problem {
+        throw StoreError.damagedManifest(path: file, reason: reason)
+      }
+      return manifest
     } catch let error as StoreError {
       throw error
     } catch let error as DecodingError {
@@ -163,6 +167,15 @@ extension Manifest {
     } catch {
       throw .damagedManifest(path: file, reason: "\(error)")
     }
+  }
+
+  /// What no recorder says.
+  private var problem: String? {
+    if let keep, !keep.isSound { return "\"keep\" is out of range" }
+    if let begins, max(begins.segment, begins.sequence) > FormatLimits.countMax {
+      return "\"begins\" is out of range"
+    }
+    return nil
   }
 
   /// Writes the manifest atomically. Fields of the one that was there and that this version does

@@ -23,8 +23,15 @@ public struct PinRequest: Sendable {
     self.labels = labels
   }
 
-  var from: Int64 { time &- before }
-  var until: Int64 { time &+ after }
+  var from: Int64 {
+    let (from, isOverflow) = time.subtractingReportingOverflow(before)
+    return isOverflow ? .min : from
+  }
+
+  var until: Int64 {
+    let (until, isOverflow) = time.addingReportingOverflow(after)
+    return isOverflow ? .max : until
+  }
 }
 
 /// How a pin ended.
@@ -52,10 +59,10 @@ final class Pin: @unchecked Sendable {
   }
 
   /// Gives a segment its second name; the first one makes the capture. The oldest comes first.
-  func link(_ segment: SegmentRing.Entry, of recording: Manifest) {
+  func link(_ segment: SegmentRing.Entry, ofCapture path: String) {
     guard failure == nil, !linked.contains(segment.number) else { return }
     do throws(StoreError) {
-      if lock == nil { try begin(with: segment, of: recording) }
+      if lock == nil { try begin(with: segment, ofCapture: path) }
       try files.link(segment.path, to: CapturePath.segment(request.path, segment.number))
       linked.insert(segment.number)
     } catch {
@@ -64,9 +71,9 @@ final class Pin: @unchecked Sendable {
   }
 
   private func begin(
-    with segment: SegmentRing.Entry, of recording: Manifest
+    with segment: SegmentRing.Entry, ofCapture path: String
   ) throws(StoreError) {
-    var manifest = recording
+    var manifest = try Manifest.load(capture: path, files: files)
     manifest.keep = nil
     manifest.begins = Manifest.Beginning(
       segment: segment.number, sequence: segment.firstSequence)

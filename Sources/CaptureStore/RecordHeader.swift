@@ -35,7 +35,8 @@ public struct RecordHeader: Hashable, Sendable {
   public var frameCount: Int
   /// Ordinal of this message in the capture; for other kinds, of the next message.
   public var sequence: UInt64
-  /// When the message was taken from its socket, on the monotonic clock of its segment's boot.
+  /// When the message was taken from its socket, on the monotonic clock of its segment's boot. Small
+  /// messages that are taken together, within some microseconds, may share one time.
   public var monotonicNanoseconds: Int64
   var bodyCheck: UInt32
 

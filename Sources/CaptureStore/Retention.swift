@@ -17,8 +17,8 @@ public struct Retention: Codable, Hashable, Sendable {
     self.messages = messages
   }
 
-  /// Whether it keeps everything, which is no ring.
-  public var isUnlimited: Bool { bytes == nil && nanoseconds == nil && messages == nil }
+  /// Whether its limits can be met.
+  var isSound: Bool { bytes ?? 1 > 0 && nanoseconds ?? 1 > 0 && messages ?? 1 > 0 }
 
   /// As many segments as share a limit: what is kept is never much more, or less, than that.
   private static let segmentsMin = 8
@@ -46,30 +46,8 @@ struct SegmentRing: Sendable {
     var nextSequence: UInt64
     /// When its last message had come, on the monotonic clock.
     var ended: Int64
-    /// To be used again; nil for one of an earlier recording.
+    /// To be used again; nil for one of an earlier recording, and one that others need.
     var segment: SegmentWriter?
-
-    init(
-      path: String, number: UInt64, size: Int, firstSequence: UInt64, nextSequence: UInt64,
-      ended: Int64
-    ) {
-      self.path = path
-      self.number = number
-      self.size = size
-      self.firstSequence = firstSequence
-      self.nextSequence = nextSequence
-      self.ended = ended
-    }
-
-    init(_ retired: RetiredSegment, size: Int) {
-      path = retired.segment.path
-      number = retired.segment.number
-      self.size = size
-      firstSequence = retired.segment.firstSequence
-      nextSequence = retired.nextSequence
-      ended = retired.time
-      segment = retired.segment
-    }
   }
 
   let retention: Retention
@@ -92,18 +70,16 @@ struct SegmentRing: Sendable {
     }
     return false
   }
-
-  var bytes: Int { entries.reduce(0) { $0 + $1.size } }
 }
 
 extension SegmentRing {
   /// The segments that are there when a recording goes on with a ring; the active one is not among
-  /// them. Those that cannot be read are older than all others: they go first.
+  /// them. One that cannot be read is as old as the next one.
   init(_ retention: Retention, of capture: Capture, activeNumber: UInt64) throws(StoreError) {
     self.init(retention: retention)
     let now = ClockPair.now()
     var nextSequence: UInt64 = 0
-    var ended = Int64.min
+    var ended = now.monotonicNanoseconds
     // From the newest on: what a segment begins with is what the one before it ended with.
     for file in try capture.segmentFiles().reversed() {
       let header = try? capture.openSegment(file.path)?.header

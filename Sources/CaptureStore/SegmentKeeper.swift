@@ -125,7 +125,7 @@ final class SegmentKeeper: Sendable {
 
   /// Waits for the threads to bring something about; where there are none, does their work.
   private func wait<Result>(
-    doing step: () -> Bool, until take: (inout KeeperWork.State) -> Result?
+    doing step: () -> Bool, until take: (inout KeeperState) -> Result?
   ) -> Result {
     guard schedule == .stepped else { return work.state.wait(until: take) }
     while true {
@@ -158,9 +158,8 @@ package enum KeeperSchedule: Sendable {
 
 /// What is decided before a keeper starts.
 struct KeeperSettings: Sendable {
-  var directory: String
-  /// As it was when the recording began.
-  var manifest: Manifest
+  /// The path of the capture.
+  var capture: String
   var segmentSize: Int
   /// What is there of a ring, behind the active segment; nil where everything is kept.
   var ring: SegmentRing?
@@ -168,6 +167,9 @@ struct KeeperSettings: Sendable {
   var freeSpaceMin: FreeSpaceMin
   var schedule: KeeperSchedule
   var files: FileSystem
+
+  /// Of the segments.
+  var directory: String { CapturePath.segments(capture) }
 
   /// Segments that are kept ready. A ring at full rate is around its segments faster than a disk
   /// answers: it has one in hand while the next is made.

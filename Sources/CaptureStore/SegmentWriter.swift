@@ -316,11 +316,13 @@ extension SegmentWriter {
   func recycled(
     in directory: String, number: UInt64, size: Int
   ) -> SegmentWriter? {
-    guard capacity == size, let header, (try? files.lock(file, path)) == true else {
+    // Looked at before the lock, too: one of another capture is never locked, not for a moment,
+    // or who opens that one would find it in use.
+    guard capacity == size, let header, hasOneName, (try? files.lock(file, path)) == true else {
       return nil
     }
     defer { try? files.unlock(file, path) }
-    guard (try? files.metadata(file, path).links) == 1 else { return nil }
+    guard hasOneName else { return nil }
     let newPath = "\(directory)/\(CapturePath.segmentName(number))"
     let next = SegmentWriter(takingOver: self, path: newPath, number: number)
     publish(0, at: 0)
@@ -335,4 +337,6 @@ extension SegmentWriter {
       return nil
     }
   }
+
+  private var hasOneName: Bool { (try? files.metadata(file, path).links) == 1 }
 }

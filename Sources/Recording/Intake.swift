@@ -23,6 +23,9 @@ import ZeroMQ
   /// within 3 us. Reading it for each would be an eighth of the recorder's work.
   private static let messagesSharingTime = 8
   private static let bytesSharingTime: UInt64 = 4096
+  /// Topics trigger this far apart at least: where nothing behind a trigger is kept, each message
+  /// would make a capture.
+  private static let topicTriggerNanosecondsMin: Int64 = 1_000_000_000
 
   let counters: RecordingCounters
   let ledger: RecordingLedger
@@ -36,6 +39,7 @@ import ZeroMQ
   private let sockets: [WatchedSocket]
   private let poller = Poller()
   private let writer: CaptureWriter
+  private let pinner: Pinner
   private let indexed: IndexProgress
   private let endpointIDs: [UInt16]
   private let hasTopicTriggers: Bool
@@ -57,12 +61,13 @@ import ZeroMQ
 
   init(
     _ plan: RecordingPlan, endpoints: [RecordedEndpoint], sockets: [WatchedSocket],
-    writer: CaptureWriter, indexed: IndexProgress, stop: StopToken
+    writer: CaptureWriter, pinner: Pinner, indexed: IndexProgress, stop: StopToken
   ) {
     self.plan = plan
     self.endpoints = endpoints
     self.sockets = sockets
     self.writer = writer
+    self.pinner = pinner
     self.indexed = indexed
     endpointIDs = writer.endpointIDs
     hasTopicTriggers = !plan.triggerTopics.isEmpty
@@ -166,12 +171,9 @@ import ZeroMQ
     guard let prefix = plan.triggerTopics.first(where: { unsafe topic.starts(with: $0) }) else {
       return
     }
-    nextTopicTrigger = now + plan.triggerWindow.after
-    trigger(at: now, label: "topic " + String(decoding: prefix, as: UTF8.self))
-  }
-
-  private func trigger(at now: Int64, label: String) {
-    writer.pinner(plan.pin(at: now, label: label))
+    nextTopicTrigger = now + max(plan.triggerWindow.after, Self.topicTriggerNanosecondsMin)
+    let label = "topic " + String(decoding: prefix, as: UTF8.self)
+    _ = pinner.pin(at: now, before: nil, after: nil, label: label)
   }
 
   private var isLimitReached: Bool { reason != .stopped && reason != .duration }

@@ -14,7 +14,7 @@ public final class Recorder: Sendable {
   public let endpoints: [RecordedEndpoint]
   private let intake: Intake
   private let writer: SendableWriter
-  private let pinner: @Sendable (PinRequest) -> Void
+  private let pinner: Pinner
   private let follower: IndexFollower
   private let indexed: IndexProgress
   private let thread: WorkerThread
@@ -53,8 +53,10 @@ public final class Recorder: Sendable {
       ? try Self.create(plan, endpoints, files) : try Self.goOn(plan, endpoints, files)
     let capture: Capture
     let indexed = IndexProgress()
+    let pinner = Pinner(plan, writer: writer)
     let intake = Intake(
-      plan, endpoints: endpoints, sockets: sockets, writer: writer, indexed: indexed, stop: stop)
+      plan, endpoints: endpoints, sockets: sockets, writer: writer, pinner: pinner,
+      indexed: indexed, stop: stop)
     do {
       capture = try Self.openCapture(plan, files)
       try intake.subscribe()
@@ -66,7 +68,7 @@ public final class Recorder: Sendable {
     self.ended = ended
     self.intake = intake
     self.writer = SendableWriter(writer)
-    pinner = writer.pinner
+    self.pinner = pinner
     // A capture that is gone on with keeps its rule; `zcap reindex` gives it another.
     let rule = TopicRule(capture.manifest.topicRule) ?? plan.topicRule
     self.indexed = indexed
@@ -84,8 +86,16 @@ public final class Recorder: Sendable {
   /// What was recovered before the recording went on; nil for a new capture.
   public var recovery: Recovery? { writer.writer.recovery }
 
-  /// Makes a capture of its own of a window of a ring, in the background. From any thread.
-  public func pin(_ request: PinRequest) { pinner(request) }
+  /// Makes a capture of its own of the window of a ring around a time on the monotonic clock, in
+  /// the background. `before`, `after`: nanoseconds, nil for those of the plan. Returns its path;
+  /// an event tells when it is whole. From any thread.
+  @discardableResult
+  public func pin(
+    at time: Int64 = CaptureClock.monotonicNanoseconds(), before: Int64? = nil,
+    after: Int64? = nil, label: String?
+  ) -> String {
+    pinner.pin(at: time, before: before, after: after, label: label)
+  }
 
   /// How the recording stands.
   public var status: RecordingStatus {

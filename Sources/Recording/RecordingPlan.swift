@@ -1,6 +1,5 @@
 public import CaptureIndex
 public import CaptureStore
-import Foundation
 
 /// What to record, into which capture, and when to stop.
 public struct RecordingPlan: Sendable {
@@ -50,29 +49,6 @@ public struct RecordingPlan: Sendable {
     self.capture = capture
     self.endpoints = endpoints
     self.recorder = recorder
-  }
-}
-
-extension RecordingPlan {
-  /// A window of the recording as a capture of its own, beside that of the recording: its name, and
-  /// the time in UTC.
-  public func pin(
-    at time: Int64 = CaptureClock.monotonicNanoseconds(), before: Int64? = nil,
-    after: Int64? = nil, label: String? = nil
-  ) -> PinRequest {
-    let now = CaptureClock.unixNanoseconds() - (CaptureClock.monotonicNanoseconds() - time)
-    let date = Date(timeIntervalSince1970: Double(now / 1_000_000) / 1000)
-    let name = date.formatted(
-      Date.ISO8601FormatStyle(dateSeparator: .omitted, timeSeparator: .omitted)
-        .year().month().day().time(includingFractionalSeconds: true))
-    var labels = [
-      "triggered": date.formatted(
-        .iso8601.time(includingFractionalSeconds: true).year().month().day())
-    ]
-    labels["trigger"] = label
-    return PinRequest(
-      path: "\(capture).\(name)Z", time: time, before: before ?? triggerWindow.before,
-      after: after ?? triggerWindow.after, labels: labels)
   }
 }
 

@@ -10,6 +10,12 @@ struct TriggerRequests {
     var before: Int64?
     var after: Int64?
     var label: String?
+
+    /// Whether it was asked for just now, on this boot.
+    fileprivate var isSound: Bool {
+      let now = CaptureClock.monotonicNanoseconds()
+      return (now - 60_000_000_000...now).contains(time) && before ?? 0 >= 0 && after ?? 0 >= 0
+    }
   }
 
   struct Answer: Codable {
@@ -29,16 +35,16 @@ struct TriggerRequests {
       atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
   }
 
-  /// Takes the requests that are there.
-  func answer(_ body: (Request) throws -> String) throws {
+  /// Takes the requests that are there, and answers with the path of the capture that will be.
+  func answer(_ body: (Request) -> String) {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     for name in names where name.hasSuffix(".request") {
       let path = "\(folder)/\(name)"
       guard let data = FileManager.default.contents(atPath: path),
         (try? FileManager.default.removeItem(atPath: path)) != nil,
-        let request = try? JSONDecoder().decode(Request.self, from: data)
+        let request = try? JSONDecoder().decode(Request.self, from: data), request.isSound
       else { continue }
-      let answer = Answer(capture: try body(request))
+      let answer = Answer(capture: body(request))
       try? JSONEncoder().encode(answer)
         .write(to: URL(filePath: path.dropLast(".request".count) + ".answer"), options: .atomic)
     }
@@ -46,7 +52,12 @@ struct TriggerRequests {
 
   /// Asks the recorder of a capture; nil where it does not answer within some seconds.
   static func ask(_ request: Request, of capture: String) throws -> Answer? {
-    let name = "\(capture)/triggers/\(UUID().uuidString)"
+    let folder = "\(capture)/triggers"
+    guard access(folder, W_OK | X_OK) == 0 else {
+      if errno == ENOENT { return nil }
+      throw StoreError.system(operation: "write", path: folder, code: errno)
+    }
+    let name = "\(folder)/\(UUID().uuidString)"
     let (asked, answered) = ("\(name).request", "\(name).answer")
     try JSONEncoder().encode(request).write(to: URL(filePath: asked), options: .atomic)
     let end = CaptureClock.monotonicNanoseconds() + 5_000_000_000

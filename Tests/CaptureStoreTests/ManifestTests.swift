@@ -83,6 +83,33 @@ import Testing
     #expect(!told.contains("\n") && told.count < 200)
   }
 
+  /// Numbers that would trap where somebody calculates with them.
+  @Test func aRingThatNobodyCanRecordIsRefused() throws {
+    let directory = try TemporaryDirectory()
+    let beginnings: [(UInt64, UInt64)] = [(.max, 0), (0, .max), (FormatLimits.countMax + 1, 0)]
+    for (segment, sequence) in beginnings {
+      var manifest = Manifest.test()
+      manifest.begins = .init(segment: segment, sequence: sequence)
+      try expectDamaged(manifest, directory, "\"begins\" is out of range")
+    }
+    for keep in [
+      Retention(nanoseconds: .min), Retention(nanoseconds: 0), Retention(bytes: -1),
+      Retention(bytes: .min), Retention(messages: 0),
+    ] {
+      try expectDamaged(.test(keep: keep), directory, "\"keep\" is out of range")
+    }
+  }
+
+  private func expectDamaged(
+    _ manifest: Manifest, _ directory: TemporaryDirectory, _ reason: String
+  ) throws {
+    try manifest.save(capture: directory.path)
+    let path = CapturePath.manifest(directory.path)
+    #expect(throws: StoreError.damagedManifest(path: path, reason: reason)) {
+      try Manifest.load(capture: directory.path)
+    }
+  }
+
   @Test func everyTruncationOfAManifestIsRefused() throws {
     let directory = try TemporaryDirectory()
     try Manifest.test(endpoints: 2).save(capture: directory.path)

@@ -99,6 +99,49 @@ import Testing
     try writer.finish()
   }
 
+  /// What was added to the recording since it began is said of the pin, too.
+  @Test func aPinSaysWhatTheRecordingSaysNow() throws {
+    try append(200)
+    try Capture(path: writer.path).replace(
+      sequences: ["a:frame=0:offset=0:u8"], labels: ["site": "added"])
+    writer.pinner(request("pin"))
+    try append(200)
+    let manifest = try Capture(path: directory.file("pin")).manifest
+    #expect(manifest.labels == ["site": "added", "trigger": "a test"])
+    #expect(manifest.sequences == ["a:frame=0:offset=0:u8"])
+    try writer.finish()
+  }
+
+  /// The writer hears of a pin that ends with its segment before there is another segment.
+  @Test func aPinEndsThoughTheNextSegmentComesLate() throws {
+    let root = directory.file("disk")
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: false)
+    let disk = try SimulatedDisk(root: root, seed: 1)
+    let writer = try CaptureWriter(
+      creating: "\(root)/ring", manifest: .test(keep: Retention(bytes: 8 * Self.segmentSize)),
+      segmentSize: Self.segmentSize, sync: .atSeal, schedule: .stepped, files: FileSystem(disk))
+    while writer.stepAhead() {}
+    let large = TestMessage([[UInt8](repeating: 1, count: Self.segmentSize - 8192)])
+    // It takes both segments that are ready, then a message goes to the last one.
+    for _ in 0..<3 { try writer.append(large) }
+    try writer.append(TestMessage("last"))
+    writer.pinner(
+      PinRequest(path: "\(root)/pin", before: 1_000_000_000_000, after: 0, labels: [:]))
+    var isEarly = false
+    disk.interrupt(atCall: 1, of: .fallocate) { isEarly = (try? writer.tend()) != nil }
+    while writer.stepAhead() {}
+    _ = try writer.tend()
+    #expect(isEarly && writer.segmentCount == 4)
+    var outcomes: [PinOutcome] = []
+    for _ in 0..<8 {
+      while writer.stepAhead() {}
+      writer.stepBehind()
+      for case .pinned(let outcome) in try writer.tend() { outcomes.append(outcome) }
+    }
+    #expect(outcomes.map(\.failure) == [nil] && outcomes.first?.segments == 3)
+    try writer.finish()
+  }
+
   /// More comes behind the trigger than the ring holds: all of it is kept.
   @Test func aWindowMayBeLargerThanTheRing() throws {
     try append(200)
@@ -127,7 +170,6 @@ import Testing
     writer.pinner(request("pin"))
     try append(2000)
     let found = try sequences("pin")
-    // The recorder dies; who goes on with the ring finds it as it was.
     let capture = try Capture(path: directory.file("pin"))
     let reader = try #require(try capture.openSegment(capture.segmentFiles()[0].path))
     try append(2000)

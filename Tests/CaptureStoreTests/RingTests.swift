@@ -185,6 +185,26 @@ import Threads
 
   // MARK: - Going on, and limits
 
+  /// The ring makes the room that the disk does not have.
+  @Test func aRingOnAFullDiskGoesOn() throws {
+    let directory = try TemporaryDirectory()
+    let disk = try SimulatedDisk(root: directory.path, seed: 1)
+    let path = "\(disk.root)/c"
+    let writer = try Self.writer(path, files: FileSystem(disk))
+    // Every third reservation fails, of new files and of those that are used again.
+    var failed = 0
+    disk.fail(.init(call: 6, of: .fallocate, with: ENOSPC))
+    try Self.append(3000, to: writer) {
+      guard disk.failedCalls.count > failed else { return }
+      failed += 1
+      disk.fail(.init(call: 6 + 3 * failed, of: .fallocate, with: ENOSPC))
+    }
+    try writer.finish()
+    writer.unlock()
+    #expect(writer.segmentCount > 40 && failed > 10)
+    _ = try Self.check(Capture(path: path), next: 3000)
+  }
+
   @Test func aRingIsGoneOnWith() throws {
     let directory = try TemporaryDirectory()
     let path = directory.file("c")

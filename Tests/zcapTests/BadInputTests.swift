@@ -109,6 +109,11 @@ extension BadInput {
     .init(["trigger", "absent"], mention: "no such capture", exit: 1),
     .init(["trigger", "good"], mention: "no ring", exit: 1),
     .init(["trigger", "good", "--before", "soon"], mention: "--before"),
+    .init(["record", ipc, "--before", "1s"] + newCapture, mention: "--before: only with --keep"),
+    .init(["record", ipc, "--after", "1s"] + newCapture, mention: "--after: only with --keep"),
+    .init(
+      ["record", ipc, "--append", "-o", "good", "--trigger", "x"],
+      mention: "good is no ring"),
     .init(["record", ipc, "--keep", "100"] + newCapture, mention: "10GiB, 24h"),
     .init(["record", ipc, "--keep", "0msg"] + newCapture, mention: "--keep"),
     .init(["record", ipc, "--keep", "100KiB"] + newCapture, mention: "at least 512 KiB"),

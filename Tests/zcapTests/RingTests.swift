@@ -121,7 +121,8 @@ extension ZcapTests {
         }
       }
       for _ in 0..<3000 { try publisher.publish("load", String(repeating: "x", count: 700)) }
-      try publisher.publish("alarm/1", "fire")
+      // Messages of such a topic that come together make one capture.
+      for _ in 0..<100 { try publisher.publish("alarm/1", "fire") }
       try publish(until: 1)
       record.send(signal: SIGUSR1)
       try publish(until: 2)
@@ -142,6 +143,44 @@ extension ZcapTests {
       #expect(labels == ["topic alarm", "SIGUSR1", "by hand"])
       #expect(try rig.list("ring", "--events").contains { $0["event"] == "pinned" })
       #expect(try rig.run("trigger", "ring").standardError.contains("nobody records it"))
+    }
+
+    /// What lies in the folder and is no request does not disturb the recorder.
+    @Test func aRequestThatNobodyMakesIsPassedOver() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let record = try rig.start([
+        "record", publisher.endpoint, "-o", "ring", "--keep", "1h", "--before", "1h", "--after",
+        "0s", "--json",
+      ])
+      try publisher.waitForSubscriptions()
+      let folder = URL(fileURLWithPath: "\(rig.capture("ring"))/triggers")
+      try waitFor("the recorder to take requests") {
+        FileManager.default.fileExists(atPath: folder.path)
+      }
+      let texts = [
+        "", "{}", "{\"time\": \(Int64.min)}", "{\"time\": \(Int64.max)}", "{\"time\": 1}",
+        "{\"time\": \(CaptureClock.monotonicNanoseconds()), \"before\": -1}",
+      ]
+      for (index, text) in texts.enumerated() {
+        try Data(text.utf8).write(
+          to: folder.appending(path: "\(index).request"), options: .atomic)
+      }
+      try waitFor("the requests to be taken") {
+        try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty
+      }
+      try publisher.publish("a", "b")
+      let asked = try rig.run("trigger", "ring", "--before", "200000d", "--json")
+      #expect(asked.exitCode == 64)
+      let again = try rig.run("trigger", "ring", "--before", "100000d", "--json")
+      #expect(again.exitCode == 0, "\(again)")
+      try FileManager.default.removeItem(at: folder)
+      let unheard = try rig.run("trigger", "ring")
+      #expect(unheard.exitCode == 1 && unheard.standardError.contains("does not answer"))
+      record.send(signal: SIGINT)
+      #expect(try record.wait().exitCode == 0)
+      let pins = try FileManager.default.contentsOfDirectory(atPath: rig.store)
+      #expect(pins.count { $0 != "ring" } == 1)
     }
   }
 }

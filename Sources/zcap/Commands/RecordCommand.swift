@@ -93,11 +93,13 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
       """, valueName: "prefix"))
   var triggers: [TopicPrefix] = []
 
-  @Option(help: ArgumentHelp("How much before a trigger is kept.", valueName: "time"))
-  var before = TimeSpan(nanoseconds: 60_000_000_000)
+  @Option(
+    help: ArgumentHelp("How much before a trigger is kept. (default: 60s)", valueName: "time"))
+  var before: TimeSpan?
 
-  @Option(help: ArgumentHelp("How much behind a trigger is kept.", valueName: "time"))
-  var after = TimeSpan(nanoseconds: 30_000_000_000)
+  @Option(
+    help: ArgumentHelp("How much behind a trigger is kept. (default: 30s)", valueName: "time"))
+  var after: TimeSpan?
 
   @Option(
     help: ArgumentHelp(
@@ -159,9 +161,7 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
       throw ValidationError("--io-threads \(ioThreads): from 1 to 1024")
     }
     let retention = try RetentionArgument.combined(keep)
-    if !triggers.isEmpty && retention == nil && !append {
-      throw ValidationError("--trigger: only with --keep; without it everything is kept anyway")
-    }
+    if retention == nil && !append { try refuseTriggers("only with --keep") }
     if let size = segmentSize?.bytes {
       let least = CaptureWriter.segmentSizes.lowerBound
       let most = min(
@@ -187,16 +187,17 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
   func run() throws {
     let plan = try plan()
     try checkTopicRule(plan)
+    let keep = try retention(of: plan)
+    if keep == nil { try refuseTriggers("\(plan.capture) is no ring") }
     ProcessLimits.openAsManyFilesAsAllowed()
     ProcessLimits.keepFreedMemory()
     let stop = StopSignals.token()
     let recorder = try Recorder(plan, stop: stop)
-    let isRing = try Capture(path: plan.capture).manifest.keep != nil
-    let requests = isRing ? try TriggerRequests(plan.capture) : nil
-    if isRing { StopSignals.onTrigger { recorder.pin(plan.pin(label: "SIGUSR1")) } }
+    let requests = keep != nil ? try TriggerRequests(plan.capture) : nil
+    if keep != nil { StopSignals.onTrigger { recorder.pin(label: "SIGUSR1") } }
     var report = RecordingReport(
-      capture: plan.capture, endpoints: recorder.endpoints.map(\.address),
-      keep: try Capture(path: plan.capture).manifest.keep, isJSON: json)
+      capture: plan.capture, endpoints: recorder.endpoints.map(\.address), keep: keep,
+      isJSON: json)
     report.begin()
     if let recovery = recorder.recovery, recovery.isNeeded {
       RecoveryReport.tell(recovery, of: plan.capture)
@@ -209,11 +210,9 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
       report.tell(
         recorder.takeEvents(
           nanoseconds: min(report.nanosecondsToStatus, requests?.interval ?? .max)))
-      try requests?.answer { request in
-        let pin = plan.pin(
+      requests?.answer { request in
+        recorder.pin(
           at: request.time, before: request.before, after: request.after, label: request.label)
-        recorder.pin(pin)
-        return pin.path
       }
       if report.nanosecondsToStatus == 0 { report.show(recorder.status) }
     }
@@ -231,6 +230,15 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     throw ValidationError(
       "--topic-rule \(topicRule): \(plan.capture) has \(present); 'zcap reindex --topic-rule' "
         + "changes it")
+  }
+
+  /// Throws where something is said of triggers, and they cannot work.
+  private func refuseTriggers(_ reason: String) throws {
+    let option =
+      !triggers.isEmpty ? "--trigger" : before != nil ? "--before" : after != nil ? "--after" : nil
+    if let option {
+      throw ValidationError("\(option): \(reason); everything is kept anyway")
+    }
   }
 
   /// What the recording will keep, if it is a ring.
@@ -255,7 +263,8 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     plan.isAppending = append
     plan.labels = Dictionary(labels.map { ($0.key, $0.value) }) { _, last in last }
     plan.triggerTopics = triggers.map(\.bytes)
-    plan.triggerWindow = (before.nanoseconds, after.nanoseconds)
+    if let before { plan.triggerWindow.before = before.nanoseconds }
+    if let after { plan.triggerWindow.after = after.nanoseconds }
     plan.keep = try RetentionArgument.combined(keep)
     plan.segmentSize =
       try segmentSize?.bytes

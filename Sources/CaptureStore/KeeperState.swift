@@ -1,0 +1,124 @@
+import Synchronization
+
+/// What the threads of a segment keeper and its writer share.
+struct KeeperState {
+  var active: SegmentWriter
+  /// Prepared and not in use, the next one first.
+  var spares: [SegmentWriter] = []
+  /// Full segments that are not sealed yet, the oldest first.
+  var retired: [RetiredSegment] = []
+  /// The one that is being sealed, older than those.
+  var sealing: RetiredSegment?
+  /// In a ring: those older still, which can make room.
+  var ring: SegmentRing?
+  /// When a segment of a ring made room last, and how old its last message was then.
+  var lastRoom: (time: Int64, age: Int64) = (0, .max)
+  /// Windows of the recording that become captures of their own.
+  var pins: [Pin] = []
+  var pinOutcomes: [PinOutcome] = []
+  /// The writer is to go on in the next segment, for a pin that ends with this one.
+  var isRollAsked = false
+  var nextNumber: UInt64
+  /// What the writer waits for: room for one message, in a spare of the usual size or larger.
+  var roomNeeded = 0
+  var growFailure: StoreError?
+  var prepareFailure: StoreError?
+  var activeFailure: StoreError?
+  var syncFailure: StoreError?
+  /// Numbers of segments whose sync failed: they are not sealed as if nothing had happened.
+  var abandoned: Set<UInt64> = []
+  /// A spare, or what made room in a ring, could not be removed.
+  var tidyFailure: StoreError?
+  var durable: RecordPlace?
+  var syncsAsked = 0
+  var syncsMade = 0
+  var isStopping = false
+  var isAheadDone = false
+  var isBehindDone = false
+}
+
+/// A segment that the writer has left.
+struct RetiredSegment {
+  var segment: SegmentWriter
+  /// The sequence that follows its last message.
+  var nextSequence: UInt64
+  /// When it was left, on the monotonic clock.
+  var time: Int64
+  /// Of a ring: it made room there, and is sealed for a pin.
+  var isGone = false
+}
+
+extension KeeperState {
+  /// All but the active one, the oldest first.
+  var segmentsLeft: [SegmentRing.Entry] {
+    (ring?.entries ?? []) + unsealed.filter { !$0.isGone }.map { SegmentRing.Entry($0) }
+  }
+
+  /// The full ones among them and those that made room, the oldest first.
+  var unsealed: [RetiredSegment] { [sealing].compactMap { $0 } + retired }
+
+  /// Of all segment files.
+  var bytes: Int {
+    let others = ([active] + spares).reduce(0) { $0 + $1.capacity }
+    return others + segmentsLeft.reduce(0) { $0 + $1.size }
+  }
+
+  mutating func retireActive(nextSequence: UInt64) {
+    retired.append(
+      RetiredSegment(
+        segment: active, nextSequence: nextSequence, time: CaptureClock.monotonicNanoseconds()))
+  }
+
+  /// Takes the oldest segment out of the ring; never one in front of an older one, so that what is
+  /// kept has no gap. nil where that is being sealed: it is asked for, and comes soon.
+  mutating func takeOldest() -> SegmentRing.Entry? {
+    ring?.isShort = false
+    if let oldest = segmentsLeft.first {
+      let now = CaptureClock.monotonicNanoseconds()
+      lastRoom = (now, now - oldest.ended)
+    }
+    if ring?.entries.isEmpty == false { return ring?.entries.removeFirst() }
+    if let segment = sealing?.segment, sealing?.isGone == false {
+      guard isPinned(segment) else {
+        segment.isUnwanted.store(true, ordering: .relaxed)
+        return nil
+      }
+      sealing?.isGone = true
+      return sealing.map { SegmentRing.Entry(notToBeUsedAgain: $0) }
+    }
+    guard let index = retired.firstIndex(where: { !$0.isGone }) else { return nil }
+    guard isPinned(retired[index].segment) else {
+      return SegmentRing.Entry(retired.remove(at: index))
+    }
+    // Its second name stays, and it is sealed for that.
+    retired[index].isGone = true
+    return SegmentRing.Entry(notToBeUsedAgain: retired[index])
+  }
+
+  private func isPinned(_ segment: SegmentWriter) -> Bool {
+    pins.contains { $0.linked.contains(segment.number) }
+  }
+
+  /// Whether the active segment has messages of the window.
+  func isActiveWanted(by pin: Pin) -> Bool {
+    active.committedSequence.load(ordering: .relaxed) > active.firstSequence
+      && active.startTime <= pin.request.until
+  }
+}
+
+extension SegmentRing.Entry {
+  /// A full segment that is not sealed, or not any more.
+  init(_ retired: RetiredSegment) {
+    let segment = retired.segment
+    self.init(
+      path: segment.path, number: segment.number, size: segment.capacity,
+      firstSequence: segment.firstSequence, nextSequence: retired.nextSequence,
+      ended: retired.time, segment: segment)
+  }
+
+  /// The same, where somebody else has its file, too.
+  fileprivate init(notToBeUsedAgain retired: RetiredSegment) {
+    self.init(retired)
+    segment = nil
+  }
+}

@@ -1,0 +1,49 @@
+import CaptureStore
+import Foundation
+import Synchronization
+
+/// Makes captures of windows of a ring, for all that trigger, from any thread.
+///
+/// Each lies beside the ring and has its name and the time in UTC; no two have the same.
+final class Pinner: Sendable {
+  private let plan: RecordingPlan
+  private let begin: @Sendable (PinRequest) -> Void
+  /// Of the latest name, since 1970.
+  private let milliseconds = Atomic<Int64>(0)
+
+  init(_ plan: RecordingPlan, writer: CaptureWriter) {
+    self.plan = plan
+    begin = writer.pinner
+  }
+
+  /// Begins with the window around a time on the monotonic clock. Returns the path of the capture
+  /// that is made in the background.
+  func pin(at time: Int64, before: Int64?, after: Int64?, label: String?) -> String {
+    let date = date(of: time)
+    let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+    var labels = ["triggered": date.formatted(style)]
+    labels["trigger"] = label
+    let compact = Date.ISO8601FormatStyle(
+      dateSeparator: .omitted, timeSeparator: .omitted, includingFractionalSeconds: true)
+    let request = PinRequest(
+      path: "\(plan.capture).\(date.formatted(compact))", time: time,
+      before: before ?? plan.triggerWindow.before, after: after ?? plan.triggerWindow.after,
+      labels: labels)
+    begin(request)
+    return request.path
+  }
+
+  /// The time of day, later by milliseconds where another window has that.
+  private func date(of time: Int64) -> Date {
+    let now = ClockPair.now()
+    let wanted = (now.unixNanoseconds - (now.monotonicNanoseconds - time)) / 1_000_000
+    var last = milliseconds.load(ordering: .relaxed)
+    while true {
+      let next = max(wanted, last + 1)
+      let (isTaken, found) = milliseconds.compareExchange(
+        expected: last, desired: next, ordering: .relaxed)
+      if isTaken { return Date(timeIntervalSince1970: Double(next) / 1000) }
+      last = found
+    }
+  }
+}
