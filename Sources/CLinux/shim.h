@@ -54,3 +54,6 @@ static inline long file_system_type(const char *path) {
   struct statfs status;
   return statfs(path, &status) == 0 ? (long)(unsigned int)status.f_type : -1;
 }
+
+// Asks for a cache line that will be read soon. Any address may be asked for.
+static inline void prefetch_line(const void *place) { __builtin_prefetch(place); }

@@ -77,24 +77,11 @@ struct MessageShape: Hashable, Sendable {
   /// Counts up to one more than are looked at.
   let frameCount: Int
   private let empties: UInt32
-  /// Bytes of all frames.
-  let bytes: Int
 
-  init(_ message: RecordHeader, in segment: Segment) {
-    let sizes = segment.frameSizes(of: message)
+  init(_ message: RecordHeader, _ frames: Segment.FrameSummary) {
     frameCount = min(message.frameCount, FrameTags.frameCountMax + 1)
-    empties = sizes.empties & (1 << UInt32(FrameTags.frameCountMax) - 1)
-    bytes = sizes.bytes
+    empties = frames.empties & (1 << UInt32(FrameTags.frameCountMax) - 1)
   }
 
   func isEmpty(_ position: Int) -> Bool { empties & (1 << UInt32(position)) != 0 }
-
-  static func == (left: MessageShape, right: MessageShape) -> Bool {
-    left.frameCount == right.frameCount && left.empties == right.empties
-  }
-
-  func hash(into hasher: inout Hasher) {
-    hasher.combine(frameCount)
-    hasher.combine(empties)
-  }
 }

@@ -170,16 +170,15 @@ struct IndexWalk {
 
   /// Messages that follow one another, which is what there is mostly.
   private mutating func takeRun(_ left: inout Int, upTo sequence: UInt64) {
-    guard let segment = cursor.segment else { return }
-    while left > 0, cursor.nextSequence < sequence, let record = cursor.nextMessage() {
-      left -= 1
-      add(record, segment)
-    }
+    guard var run = cursor.run else { return }
+    let segment = run.segment
+    left -= run.take(left, upTo: sequence) { add($0, $1, segment) }
+    cursor.pass(run)
   }
 
   private mutating func take(_ record: RecordHeader, _ segment: Segment) {
     switch record.kind {
-    case .data: add(record, segment)
+    case .data: add(record, segment.frames(of: record), segment)
     case .event:
       if let event = StoredEvent(record, in: segment) { ledger.add(event, record, in: segment) }
     case .checkpoint:
@@ -206,9 +205,11 @@ struct IndexWalk {
 
   // MARK: - One message
 
-  private mutating func add(_ record: RecordHeader, _ segment: Segment) {
+  private mutating func add(
+    _ record: RecordHeader, _ frames: Segment.FrameSummary, _ segment: Segment
+  ) {
     let time = record.monotonicNanoseconds &+ segment.header.clock.unixOffset
-    let shape = MessageShape(record, in: segment)
+    let shape = MessageShape(record, frames)
     let topic = topicID(of: record, in: segment)
     let endpoint = Int(record.endpoint)
     let state = stateID(endpoint: endpoint, topic: topic)
@@ -220,14 +221,14 @@ struct IndexWalk {
 
     openBlock(for: record, segment, time: time)
     openBlock!.endOffset = record.end
-    openBlock!.tally.add(bytes: shape.bytes, time: time)
+    openBlock!.tally.add(bytes: frames.bytes, time: time)
     if !summaries[summary].isListed {
       summaries[summary].isListed = true
       openBlock!.summaries.append((summary, Tally()))
       news.summaries.insert(summary)
     }
-    summaries[summary].inBlock.add(bytes: shape.bytes, time: time)
-    summaries[summary].total.add(bytes: shape.bytes, time: time)
+    summaries[summary].inBlock.add(bytes: frames.bytes, time: time)
+    summaries[summary].total.add(bytes: frames.bytes, time: time)
   }
 
   /// Looks at the numbers that the message carries.

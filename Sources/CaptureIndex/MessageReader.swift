@@ -163,7 +163,7 @@ public struct CodecTagger: Sendable {
   /// The tags of the message's frames, joined by `|`.
   public func tag(of message: RecordedMessage) -> String {
     let topic = message.topic.map { topicIDs[$0] ?? TopicTable.overflow } ?? TopicTable.noTopic
-    let shape = MessageShape(message.record, in: message.segment)
+    let shape = MessageShape(message.record, message.segment.frames(of: message.record))
     let eras = eras[Key(endpoint: Int(message.record.endpoint), topic: topic)] ?? []
     let next = eras.firstIndex { $0.firstSequence > message.record.sequence } ?? eras.endIndex
     return next > 0 ? eras[next - 1].tags.tag(of: shape) : FrameTags().tag(of: shape)

@@ -106,14 +106,15 @@ public struct CaptureCursor {
     return retired
   }
 
-  /// The next record of `segment`, if it is the message that comes next there. nil where there is
-  /// something else, or nothing, and then `next` tells what.
-  package mutating func nextMessage() -> RecordHeader? {
-    guard cursor != nil, pending == nil, !isMidway,
-      let record = cursor!.nextMessage(nextSequence)
-    else { return nil }
-    nextSequence += 1
-    return record
+  /// The messages that follow one another from here in `segment`; nil where something else has to
+  /// be told first. `pass` goes on behind those that were taken of it.
+  package var run: MessageRun? {
+    pending == nil && !isMidway ? cursor?.run(from: nextSequence) : nil
+  }
+
+  package mutating func pass(_ run: MessageRun) {
+    cursor!.pass(run)
+    nextSequence = run.nextSequence
   }
 
   public mutating func next() -> Step {

@@ -102,6 +102,7 @@ struct CheckedHeaderWords {
   private var words: InlineArray<7, UInt32>
 
   /// Takes bytes 8 to 31 from a record in memory, and the length as it is or will be.
+  @inline(__always)
   init(length: UInt32, record: UnsafeRawPointer) {
     words = unsafe [
       length.littleEndian,
@@ -114,6 +115,7 @@ struct CheckedHeaderWords {
     ]
   }
 
+  @inline(__always)
   func check(salt: UInt32) -> UInt32 {
     unsafe words.span.withUnsafeBytes { unsafe checksum($0, seed: salt) }
   }
@@ -151,5 +153,13 @@ extension UnsafeMutableRawPointer {
   @inline(__always)
   func storeWord<T: FixedWidthInteger>(_ value: T, at offset: Int) {
     unsafe storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
+  }
+}
+
+extension UnsafeRawPointer {
+  /// Loads a number as the format has it, little-endian.
+  @inline(__always)
+  func loadWord<T: FixedWidthInteger>(_ type: T.Type, at offset: Int) -> T {
+    T(littleEndian: unsafe loadUnaligned(fromByteOffset: offset, as: T.self))
   }
 }

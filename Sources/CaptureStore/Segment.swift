@@ -1,3 +1,4 @@
+private import CLinux
 import Glibc
 import Synchronization
 
@@ -8,8 +9,10 @@ import Synchronization
   public let path: String
   private let files: FileSystem
   public let header: SegmentHeader
+  /// Bytes of the mapping; a segment being written has more of them than records.
+  public let size: Int
   let mapping: Mapping
-  private let base: UnsafeRawPointer
+  @usableFromInline let base: UnsafeRawPointer
   /// Of a ring: open for as long as it is mapped, since the lock on it goes with it.
   private let lockedFile: OpenedFile?
 
@@ -30,6 +33,7 @@ import Synchronization
     let size = try files.size(file, path)
     if size == 0 { return nil }
     try SegmentHeader.checkRoom(size, path)
+    self.size = size
     mapping = try Mapping(file, path: path, size: size, writable: false, files: files)
     unsafe base = UnsafeRawPointer(mapping.buffer.baseAddress!)
 
@@ -48,6 +52,7 @@ import Synchronization
     let opened = try OpenedFile(path, O_RDONLY, files: files)
     let size = try files.size(opened.descriptor, path)
     guard size >= SegmentLayout.headerSize else { return nil }
+    self.size = size
     mapping = try Mapping(
       opened.descriptor, path: path, size: size, writable: false, files: files)
     unsafe base = UnsafeRawPointer(mapping.buffer.baseAddress!)
@@ -67,10 +72,8 @@ import Synchronization
     }
   }
 
-  /// Bytes of the mapping; a segment being written has more of them than records.
-  public var size: Int { mapping.count }
-
   /// The whole file.
+  @inlinable
   public var bytes: RawSpan {
     @_lifetime(borrow self) get {
       let span = unsafe RawSpan(_unsafeStart: base, byteCount: size)
@@ -106,31 +109,40 @@ import Synchronization
     return start..<start + count
   }
 
-  /// The frame table in one pass.
-  package struct FrameSizes {
-    /// Of all frames.
-    package var bytes = 0
+  /// What a frame table says, in one pass.
+  package struct FrameSummary {
+    /// Where the first frame lies, as `frameRange` says.
+    package fileprivate(set) var first: Range<Int>?
     /// A bit for each of the first 32 frames that has no bytes, or lies where none can.
-    package var empties: UInt32 = 0
+    package fileprivate(set) var empties: UInt32 = 0
+    /// Of all frames.
+    package fileprivate(set) var bytes = 0
   }
 
-  package func frameSizes(of record: RecordHeader) -> FrameSizes {
-    precondition(record.end <= size, "a record of this segment")
-    var sizes = FrameSizes()
-    var entry = record.offset + RecordLayout.headerSize
+  @inline(__always)
+  package func frames(of record: RecordHeader) -> FrameSummary {
+    let tableSize = RecordLayout.frameEntrySize &* record.frameCount
+    precondition(
+      record.end <= size && tableSize <= record.length &- RecordLayout.headerSize,
+      "a record of this segment")
+    var summary = FrameSummary()
+    var bit: UInt32 = 1
     for index in 0..<record.frameCount {
-      guard entry + RecordLayout.frameEntrySize <= record.end else { break }
-      let offset = Int(load(UInt32.self, at: entry))
-      let count = Int(load(UInt32.self, at: entry + 4))
-      let isThere = offset <= record.length && count <= record.length - offset && count > 0
-      if isThere {
-        sizes.bytes += count
-      } else if index < 32 {
-        sizes.empties |= 1 << UInt32(index)
+      let entry = load(
+        UInt64.self,
+        at: record.offset &+ RecordLayout.headerSize &+ RecordLayout.frameEntrySize &* index)
+      // Two numbers of 32 bits each: their sums do not overflow.
+      let (offset, count) = (Int(entry & 0xFFFF_FFFF), Int(entry >> 32))
+      let isThere = offset &+ count <= record.length
+      if isThere && index == 0 {
+        let start = record.offset &+ offset
+        summary.first = start..<start &+ count
       }
-      entry += RecordLayout.frameEntrySize
+      if isThere { summary.bytes &+= count }
+      if !isThere || count == 0 { summary.empties |= bit }
+      bit &<<= 1
     }
-    return sizes
+    return summary
   }
 
   /// Reads pages in: now, so that later accesses do not wait.
@@ -142,7 +154,7 @@ import Synchronization
 
   func load<T: FixedWidthInteger>(_ type: T.Type, at offset: Int) -> T {
     assert(offset >= 0 && offset + MemoryLayout<T>.size <= size)
-    return T(littleEndian: unsafe base.loadUnaligned(fromByteOffset: offset, as: T.self))
+    return unsafe base.loadWord(type, at: offset)
   }
 
   /// The length word of a record, with acquire ordering: what it covers is complete.
@@ -154,8 +166,52 @@ import Synchronization
         .pointee.load(ordering: .acquiring))
   }
 
-  func headerCheck(length: UInt32, at offset: Int) -> UInt32 {
-    unsafe CheckedHeaderWords(length: length, record: base + offset).check(salt: header.salt)
+  /// The record at an offset, if a valid header stands there; `length` is what `loadLength` said.
+  @inline(__always)
+  func record(at offset: Int, length: UInt32) -> RecordHeader? {
+    let count = Int(length)
+    guard count >= RecordLayout.headerSize, count % RecordLayout.alignment == 0,
+      count <= size - offset
+    else { return nil }
+    let record = unsafe base + offset
+    guard
+      unsafe record.loadWord(UInt32.self, at: RecordLayout.headerCheckOffset)
+        == CheckedHeaderWords(length: length, record: record).check(salt: header.salt)
+    else { return nil }
+    let frameCount = Int(unsafe record.loadWord(UInt32.self, at: RecordLayout.frameCountOffset))
+    guard frameCount <= (count - RecordLayout.headerSize) / RecordLayout.frameEntrySize else {
+      return nil
+    }
+    let time = unsafe record.loadWord(Int64.self, at: RecordLayout.timeOffset)
+    guard FormatLimits.monotonicNanoseconds.contains(time) else { return nil }
+    let relative = unsafe record.loadWord(UInt32.self, at: RecordLayout.sequenceOffset)
+    let kind = RecordKind(
+      rawValue: unsafe record.loadWord(UInt8.self, at: RecordLayout.kindOffset))
+    // A footer behind so many messages could not say what comes next.
+    guard kind != .data || relative < UInt32.max else { return nil }
+    return RecordHeader(
+      offset: offset,
+      length: count,
+      kind: kind,
+      flags: unsafe record.loadWord(UInt8.self, at: RecordLayout.flagsOffset),
+      endpoint: unsafe record.loadWord(UInt16.self, at: RecordLayout.endpointOffset),
+      frameCount: frameCount,
+      sequence: header.firstSequence &+ UInt64(relative),
+      monotonicNanoseconds: time,
+      bodyCheck: unsafe record.loadWord(UInt32.self, at: RecordLayout.bodyCheckOffset))
+  }
+
+  /// Has the processor fetch what may be a header, its frame table and a topic: two cache lines. Any
+  /// offset may be asked for.
+  @inline(__always)
+  func prefetchRecord(at offset: Int) {
+    unsafe prefetch_line(base + offset)
+    unsafe prefetch_line(base + offset + 64)
+  }
+
+  @inline(__always)
+  func isBodyGood(_ record: RecordHeader) -> Bool {
+    bodyCheck(record.offset + RecordLayout.headerSize..<record.end) == record.bodyCheck
   }
 
   /// What a search found.

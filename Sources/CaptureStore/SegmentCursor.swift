@@ -68,11 +68,13 @@ public struct SegmentCursor {
     guard segment.size - offset >= RecordLayout.headerSize else { return .end(isSealed: false) }
     let length = segment.loadLength(at: offset)
     if length == 0 { return .end(isSealed: false) }
-    guard let record = header(at: offset, length: length) else { return .damage(resynchronize()) }
+    guard let record = segment.record(at: offset, length: length) else {
+      return .damage(resynchronize())
+    }
 
     offset = record.end
     if verification == .body || record.kind == .footer {
-      guard isBodyGood(record) else {
+      guard segment.isBodyGood(record) else {
         return .damage(
           Damage(
             reason: .body, range: record.offset..<record.end,
@@ -86,54 +88,14 @@ public struct SegmentCursor {
     return .record(record)
   }
 
-  /// The next record, if it is a good one of the message with this sequence: what most of them are.
-  /// nil where it is something else, and then `next` tells what.
-  @inline(__always)
-  mutating func nextMessage(_ sequence: UInt64) -> RecordHeader? {
-    guard segment.size - offset >= RecordLayout.headerSize else { return nil }
-    let length = segment.loadLength(at: offset)
-    guard length != 0, let record = header(at: offset, length: length), record.kind == .data,
-      record.sequence == sequence, verification == .header || isBodyGood(record)
-    else { return nil }
-    offset = record.end
-    return record
+  /// The messages that follow one another from here, where the next one has this sequence.
+  func run(from sequence: UInt64) -> MessageRun {
+    MessageRun(
+      segment: segment, verification: verification, offset: offset, nextSequence: sequence)
   }
 
-  private func isBodyGood(_ record: RecordHeader) -> Bool {
-    let body = record.offset + RecordLayout.headerSize..<record.end
-    return segment.bodyCheck(body) == record.bodyCheck
-  }
-
-  /// The header at an offset, if there is a valid one.
-  private func header(at offset: Int, length: UInt32) -> RecordHeader? {
-    let count = Int(length)
-    guard count >= RecordLayout.headerSize, count % RecordLayout.alignment == 0,
-      count <= segment.size - offset,
-      segment.load(UInt32.self, at: offset + RecordLayout.headerCheckOffset)
-        == segment.headerCheck(length: length, at: offset)
-    else { return nil }
-    let frameCount = Int(segment.load(UInt32.self, at: offset + RecordLayout.frameCountOffset))
-    guard frameCount <= (count - RecordLayout.headerSize) / RecordLayout.frameEntrySize else {
-      return nil
-    }
-    let time = segment.load(Int64.self, at: offset + RecordLayout.timeOffset)
-    guard FormatLimits.monotonicNanoseconds.contains(time) else { return nil }
-    let relative = segment.load(UInt32.self, at: offset + RecordLayout.sequenceOffset)
-    let kind = RecordKind(
-      rawValue: segment.load(UInt8.self, at: offset + RecordLayout.kindOffset))
-    // A footer behind so many messages could not say what comes next.
-    guard kind != .data || relative < UInt32.max else { return nil }
-    return RecordHeader(
-      offset: offset,
-      length: count,
-      kind: kind,
-      flags: segment.load(UInt8.self, at: offset + RecordLayout.flagsOffset),
-      endpoint: segment.load(UInt16.self, at: offset + RecordLayout.endpointOffset),
-      frameCount: frameCount,
-      sequence: segment.header.firstSequence &+ UInt64(relative),
-      monotonicNanoseconds: time,
-      bodyCheck: segment.load(UInt32.self, at: offset + RecordLayout.bodyCheckOffset))
-  }
+  /// Goes on behind a run that started here.
+  mutating func pass(_ run: MessageRun) { offset = run.offset }
 
   /// Looks for the next place where a valid header stands, on multiples of 8.
   private mutating func resynchronize() -> Damage {
