@@ -15,6 +15,13 @@ struct Tally: Hashable, Sendable {
     firstTime = min(firstTime, time)
     lastTime = max(lastTime, time)
   }
+
+  mutating func add(_ other: Tally) {
+    messages &+= other.messages
+    bytes &+= other.bytes
+    firstTime = min(firstTime, other.firstTime)
+    lastTime = max(lastTime, other.lastTime)
+  }
 }
 
 /// The indexing walk without its database: reads records in order and counts them.
@@ -49,6 +56,18 @@ struct IndexWalk {
 
     /// In the index: that of the same block, as it grows, is always the same.
     var id: Int64 { Int64(firstSequence) }
+
+    /// Whether a record is still one of this block.
+    func takes(_ record: RecordHeader, of number: UInt64, time: Int64) -> Bool {
+      segment == number && tally.messages < blockMessagesMax
+        && record.end - offset <= blockBytesMax
+        && time - tally.firstTime <= blockNanosecondsMax
+    }
+
+    fileprivate mutating func add(_ record: RecordHeader, bytes: Int, time: Int64) {
+      endOffset = record.end
+      tally.add(bytes: bytes, time: time)
+    }
   }
 
   struct Era {
@@ -58,24 +77,12 @@ struct IndexWalk {
     var tags: FrameTags
   }
 
-  /// What is known of one topic of one endpoint.
-  private struct TopicState {
-    var messages: Int64 = 0
-    var tags = FrameTags()
-    var eras = 0
-    var summaries: [MessageShape: Int] = [:]
-    var lastShape: MessageShape?
-    var lastSummary = 0
-    /// Its counters; nil while nobody has looked.
-    var counters: [Int]?
-  }
-
   private(set) var cursor: CaptureCursor
   let rule: TopicRule
   private let registry: CodecRegistry
 
   // Totals since the beginning of the capture.
-  private(set) var topics = TopicTable()
+  private var table = StreamTable()
   private(set) var codecs: [String] = []
   private(set) var summaries: [Summary] = []
   /// What is no message: events, losses, damage.
@@ -83,6 +90,9 @@ struct IndexWalk {
   private(set) var counters: CounterBook
   /// The block that still grows.
   private(set) var openBlock: Block?
+
+  /// Streams that counted messages of the open block which their summaries do not count yet.
+  private var unsettled: [StreamTable.ID] = []
 
   // What came since `takeNews`.
   private var news = News()
@@ -101,18 +111,6 @@ struct IndexWalk {
   }
 
   private var codecIDs: [String: Int] = [:]
-  private var states: [TopicState] = []
-  /// By endpoint, then by topic id: 1 + the index of its state, 0 where there is none.
-  private var stateIDs: [[Int32]] = []
-  /// The same for endpoints that a table each would cost too much for.
-  private var rareStateIDs: [EndpointTopic: Int] = [:]
-  private static let endpointsTabled = 64
-
-  private struct EndpointTopic: Hashable {
-    var endpoint: Int
-    var topic: TopicTable.ID
-  }
-
   private var summaryIDs: [SummaryKey: Int] = [:]
 
   private struct SummaryKey: Hashable {
@@ -132,6 +130,8 @@ struct IndexWalk {
     self.registry = registry
   }
 
+  var topics: TopicTable { table.topics }
+
   enum End { case more, caughtUp, final }
 
   /// Walks up to `count` steps, or until a sequence is next or was jumped over, and on where it
@@ -140,6 +140,7 @@ struct IndexWalk {
     steps count: Int, upTo sequence: UInt64 = .max
   ) throws(StoreError) -> End {
     defer {
+      settle()
       for number in cursor.takeSealed() { ledger.seal(number) }
       ledger.totals.retired = min(
         WalkLedger.lostMax, ledger.totals.retired &+ Int64(clamping: cursor.takeRetired()))
@@ -210,34 +211,27 @@ struct IndexWalk {
   ) {
     let time = record.monotonicNanoseconds &+ segment.header.clock.unixOffset
     let shape = MessageShape(record, frames)
-    let topic = topicID(of: record, in: segment)
-    let endpoint = Int(record.endpoint)
-    let state = stateID(endpoint: endpoint, topic: topic)
-    learn(state, record, segment, shape, endpoint: endpoint, topic: topic)
-    states[state].messages += 1
-    ledger.totals.lastTime = time
-    if !counters.rules.isEmpty { count(record, segment, state, endpoint, topic, time: time) }
-    let summary = summaryID(state, shape, endpoint: endpoint, topic: topic)
-
-    openBlock(for: record, segment, time: time)
-    openBlock!.endOffset = record.end
-    openBlock!.tally.add(bytes: frames.bytes, time: time)
-    if !summaries[summary].isListed {
-      summaries[summary].isListed = true
-      openBlock!.summaries.append((summary, Tally()))
-      news.summaries.insert(summary)
+    let stream = streamID(of: record, frames, in: segment)
+    if openBlock?.takes(record, of: segment.header.number, time: time) != true {
+      closeBlock()
+      openBlock = Block(
+        segment: segment.header.number, offset: record.offset, endOffset: record.end,
+        firstSequence: record.sequence)
     }
-    summaries[summary].inBlock.add(bytes: frames.bytes, time: time)
-    summaries[summary].total.add(bytes: frames.bytes, time: time)
+    if !table.streams[stream].isUsual(shape) { look(at: record, segment, shape, stream) }
+    if !counters.rules.isEmpty { count(record, segment, stream, time: time) }
+    if table.streams[stream].count(bytes: frames.bytes, time: time) { unsettled.append(stream) }
+    openBlock!.add(record, bytes: frames.bytes, time: time)
+    ledger.totals.lastTime = time
   }
 
   /// Looks at the numbers that the message carries.
   private mutating func count(
-    _ record: RecordHeader, _ segment: Segment, _ state: Int, _ endpoint: Int,
-    _ topic: TopicTable.ID, time: Int64
+    _ record: RecordHeader, _ segment: Segment, _ stream: StreamTable.ID, time: Int64
   ) {
-    if states[state].counters == nil {
-      let name = topic == TopicTable.noTopic ? nil : topics.name(of: topic)
+    if table.streams[stream].counters == nil {
+      let (endpoint, topic) = (table.streams[stream].endpoint, table.streams[stream].topic)
+      let name = topic == TopicTable.noTopic ? nil : table.topics.name(of: topic)
       let found = counters.ids(endpoint: endpoint, topic: topic, name: name)
       if found == nil && !ledger.totals.isCounterLimitTold {
         ledger.totals.isCounterLimitTold = true
@@ -246,71 +240,63 @@ struct IndexWalk {
           ["counters": .number(Int64(CounterBook.countersMax))])
         ledger.derive(event, lost: 0, record, in: segment, endpoint: endpoint, time: time)
       }
-      states[state].counters = found ?? []
+      table.streams[stream].counters = found ?? []
     }
-    guard let ids = states[state].counters, !ids.isEmpty else { return }
-    counters.follow(ids, record, in: segment, time: time, topics: topics, ledger: &ledger)
+    guard let ids = table.streams[stream].counters, !ids.isEmpty else { return }
+    counters.follow(ids, record, in: segment, time: time, topics: table.topics, ledger: &ledger)
   }
 
-  private mutating func topicID(of record: RecordHeader, in segment: Segment) -> TopicTable.ID {
-    guard let range = rule.topic(of: record, in: segment) else { return TopicTable.noTopic }
-    return topics.id(of: segment.bytes.extracting(range))
+  @inline(__always)
+  private mutating func streamID(
+    of record: RecordHeader, _ frames: Segment.FrameSummary, in segment: Segment
+  ) -> StreamTable.ID {
+    let endpoint = Int(record.endpoint)
+    guard let first = frames.first else { return table.id(endpoint: endpoint, topic: nil) }
+    let frame = segment.bytes.extracting(first)
+    guard let size = rule.topicSize(of: frame, first: record.frameCount) else {
+      return table.id(endpoint: endpoint, topic: nil)
+    }
+    return table.id(endpoint: endpoint, topic: frame.extracting(first: size))
   }
 
-  private mutating func stateID(endpoint: Int, topic: TopicTable.ID) -> Int {
-    guard endpoint < Self.endpointsTabled else {
-      let key = EndpointTopic(endpoint: endpoint, topic: topic)
-      if let known = rareStateIDs[key] { return known }
-      states.append(TopicState())
-      rareStateIDs[key] = states.count - 1
-      return states.count - 1
-    }
-    while stateIDs.count <= endpoint { stateIDs.append([]) }
-    if stateIDs[endpoint].count <= topic {
-      let missing = max(topic + 1, stateIDs[endpoint].count * 2) - stateIDs[endpoint].count
-      stateIDs[endpoint].append(contentsOf: repeatElement(0, count: missing))
-    }
-    let known = Int(stateIDs[endpoint][topic])
-    if known != 0 { return known - 1 }
-    states.append(TopicState())
-    stateIDs[endpoint][topic] = Int32(states.count)
-    return states.count - 1
+  /// Looks at a sample, or a message of another shape than the one before: it may begin an era, or
+  /// belong to another summary.
+  private mutating func look(
+    at record: RecordHeader, _ segment: Segment, _ shape: MessageShape, _ id: StreamTable.ID
+  ) {
+    learn(id, record, segment, shape)
+    guard table.streams[id].shape != shape else { return }
+    settle(id)
+    table.streams[id].shape = shape
+    table.streams[id].summary = table.streams[id].summaries[shape] ?? newSummaryID(id, shape)
+  }
+
+  private mutating func newSummaryID(_ id: StreamTable.ID, _ shape: MessageShape) -> Int {
+    let stream = table.streams[id]
+    let codec = codecID(stream.tags.tag(of: shape))
+    let summary = summaryID(
+      SummaryKey(endpoint: stream.endpoint, topic: stream.topic, codec: codec))
+    table.streams[id].summaries[shape] = summary
+    return summary
   }
 
   /// Samples the message where it is its turn, and begins an era where it tells something new.
   private mutating func learn(
-    _ id: Int, _ record: RecordHeader, _ segment: Segment, _ shape: MessageShape,
-    endpoint: Int, topic: TopicTable.ID
+    _ id: StreamTable.ID, _ record: RecordHeader, _ segment: Segment, _ shape: MessageShape
   ) {
-    let messages = states[id].messages
-    let isSample =
-      messages < FrameTags.firstSamples || messages % FrameTags.sampleStride == 0
-    let isKnown = states[id].lastShape == shape || states[id].tags.covers(shape)
-    guard !isKnown || (isSample && states[id].eras < FrameTags.erasMax) else { return }
-    guard states[id].tags.learn(from: record, in: segment, registry: registry) else { return }
-    states[id].eras += 1
-    states[id].summaries = [:]
-    states[id].lastShape = nil
+    let stream = table.streams[id]
+    let isKnown = stream.shape == shape || stream.tags.covers(shape)
+    guard !isKnown || (stream.isSampleDue && stream.eras < FrameTags.erasMax) else { return }
+    guard table.streams[id].tags.learn(from: record, in: segment, registry: registry) else {
+      return
+    }
+    table.streams[id].eras += 1
+    table.streams[id].summaries = [:]
+    table.streams[id].shape = nil
     news.eras.append(
       Era(
-        endpoint: endpoint, topic: topic, firstSequence: record.sequence, tags: states[id].tags))
-  }
-
-  private mutating func summaryID(
-    _ id: Int, _ shape: MessageShape, endpoint: Int, topic: TopicTable.ID
-  ) -> Int {
-    if states[id].lastShape == shape { return states[id].lastSummary }
-    let summary: Int
-    if let known = states[id].summaries[shape] {
-      summary = known
-    } else {
-      let codec = codecID(states[id].tags.tag(of: shape))
-      summary = summaryID(SummaryKey(endpoint: endpoint, topic: topic, codec: codec))
-      states[id].summaries[shape] = summary
-    }
-    states[id].lastShape = shape
-    states[id].lastSummary = summary
-    return summary
+        endpoint: stream.endpoint, topic: stream.topic, firstSequence: record.sequence,
+        tags: table.streams[id].tags))
   }
 
   private mutating func summaryID(_ key: SummaryKey) -> Int {
@@ -332,21 +318,6 @@ struct IndexWalk {
 
   // MARK: - Blocks
 
-  private mutating func openBlock(for record: RecordHeader, _ segment: Segment, time: Int64) {
-    if let block = openBlock {
-      let isFull =
-        block.segment != segment.header.number
-        || block.tally.messages >= Self.blockMessagesMax
-        || record.end - block.offset > Self.blockBytesMax
-        || time - block.tally.firstTime > Self.blockNanosecondsMax
-      if !isFull { return }
-      closeBlock()
-    }
-    openBlock = Block(
-      segment: segment.header.number, offset: record.offset, endOffset: record.end,
-      firstSequence: record.sequence)
-  }
-
   private mutating func closeBlock() {
     guard openBlock != nil else { return }
     settleOpenBlock()
@@ -361,11 +332,31 @@ struct IndexWalk {
   /// Copies the counts of the open block's summaries into it.
   private mutating func settleOpenBlock() {
     guard openBlock != nil else { return }
+    settle()
     for index in openBlock!.summaries.indices {
       let id = openBlock!.summaries[index].id
       openBlock!.summaries[index].tally = summaries[id].inBlock
       news.summaries.insert(id)
     }
+  }
+
+  /// Has the summaries count what the streams did.
+  private mutating func settle() {
+    for id in unsettled { settle(id) }
+    unsettled.removeAll(keepingCapacity: true)
+  }
+
+  private mutating func settle(_ id: StreamTable.ID) {
+    let (summary, tally) = (table.streams[id].summary, table.streams[id].unsettled)
+    guard tally.messages > 0 else { return }
+    table.streams[id].unsettled = Tally()
+    if !summaries[summary].isListed {
+      summaries[summary].isListed = true
+      openBlock!.summaries.append((summary, Tally()))
+      news.summaries.insert(summary)
+    }
+    summaries[summary].inBlock.add(tally)
+    summaries[summary].total.add(tally)
   }
 
   // MARK: - Rings
@@ -384,7 +375,7 @@ struct IndexWalk {
     for (id, total) in remainder.totals.enumerated() { summaries[id].total = total }
     ledger.totals = remainder.ledger
     for era in remainder.eras {
-      states[stateID(endpoint: era.endpoint, topic: era.topic)].eras -= 1
+      table.streams[table.id(endpoint: era.endpoint, topic: era.topic)].eras -= 1
     }
   }
 
@@ -407,19 +398,20 @@ struct IndexWalk {
     precondition(summaries.isEmpty, "a walk resumes before its first step")
     cursor = try CaptureCursor(
       cursor.capture, at: past.place, verifying: past.verification)
-    for name in past.topics { _ = unsafe topics.id(of: name.span.bytes) }
+    table.resume(past.topics)
     for codec in past.codecs { _ = codecID(codec) }
     for summary in past.summaries {
       let key = SummaryKey(
         endpoint: summary.endpoint, topic: summary.topic, codec: summary.codec)
       let id = summaryID(key)
       summaries[id].total = summary.total
-      states[stateID(endpoint: key.endpoint, topic: key.topic)].messages &+= summary.total.messages
+      let stream = table.id(endpoint: key.endpoint, topic: key.topic)
+      table.streams[stream].messages &+= summary.total.messages
     }
     for era in past.eras {
-      let state = stateID(endpoint: era.endpoint, topic: era.topic)
-      states[state].tags = era.tags
-      states[state].eras += 1
+      let stream = table.id(endpoint: era.endpoint, topic: era.topic)
+      table.streams[stream].tags = era.tags
+      table.streams[stream].eras += 1
     }
     if let block = past.openBlock { try reopen(block) }
     ledger.resume(past.ledger, recentMissing: past.recentMissing)

@@ -24,31 +24,27 @@ extension TopicRule {
 
   /// Where the topic of a message lies, as offsets in its segment; nil when it has none.
   public func topic(of message: RecordHeader, in segment: Segment) -> Range<Int>? {
-    guard self != .none, message.frameCount > 0,
-      let frame = segment.frameRange(0, of: message)
+    guard message.frameCount > 0, let frame = segment.frameRange(0, of: message),
+      let size = topicSize(of: segment.bytes.extracting(frame), first: message.frameCount)
     else { return nil }
-    let head = frame.prefix(Self.topicSizeMax)
-    switch self {
-    case .none:
-      return nil
-    case .frame:
-      return head
-    case .prefix(let count):
-      return head.prefix(count)
-    case .delimiter(let delimiter):
-      return Self.range(before: delimiter, in: segment.bytes.extracting(head))
-        .map { head.lowerBound..<head.lowerBound + $0 }
-    case .auto:
-      if message.frameCount > 1 {
-        return Self.isObject(segment.bytes.extracting(frame)) ? nil : head
-      }
-      return Self.wordLength(segment.bytes.extracting(head))
-        .map { head.lowerBound..<head.lowerBound + $0 }
+    return frame.lowerBound..<frame.lowerBound + size
+  }
+
+  /// Bytes of the topic at the start of a frame, the first of so many; nil when there is none.
+  func topicSize(of frame: RawSpan, first frameCount: Int) -> Int? {
+    let size = min(frame.byteCount, Self.topicSizeMax)
+    return switch self {
+    case .none: nil
+    case .frame: size
+    case .prefix(let count): min(size, count)
+    case .delimiter(let delimiter): Self.size(before: delimiter, in: frame.extracting(first: size))
+    case .auto where frameCount > 1: Self.isObject(frame) ? nil : size
+    case .auto: Self.wordSize(frame.extracting(first: size))
     }
   }
 
   /// Bytes before the first occurrence of a delimiter.
-  private static func range(before delimiter: [UInt8], in bytes: RawSpan) -> Int? {
+  private static func size(before delimiter: [UInt8], in bytes: RawSpan) -> Int? {
     var start = 0
     while start + delimiter.count <= bytes.byteCount {
       var matched = 0
@@ -71,7 +67,7 @@ extension TopicRule {
   ///
   /// A leading space belongs to the word (bluesky sends ` event ` and a pickle). What starts like
   /// JSON, or is no printable UTF-8 up to the space, is a payload and not a word.
-  private static func wordLength(_ bytes: RawSpan) -> Int? {
+  private static func wordSize(_ bytes: RawSpan) -> Int? {
     let space = UInt8(ascii: " ")
     var isASCII = true
     for offset in 0..<bytes.byteCount {
@@ -130,12 +126,5 @@ extension RawSpan {
   func byte(at offset: Int) -> UInt8 {
     precondition(offset >= 0 && offset < byteCount, "a byte of the span")
     return unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
-  }
-}
-
-extension Range<Int> {
-  /// The first `count` elements, all where there are fewer.
-  fileprivate func prefix(_ count: Int) -> Range<Int> {
-    lowerBound..<lowerBound + Swift.min(count, self.count)
   }
 }

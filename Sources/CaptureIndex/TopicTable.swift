@@ -27,8 +27,16 @@ struct TopicTable {
     id == Self.overflow ? Self.overflowName : Array(bytes[ranges[id]])
   }
 
+  /// Whether a topic, or none, has this id.
+  @inline(__always)
+  func isTopic(_ topic: RawSpan?, _ id: ID) -> Bool {
+    guard let topic else { return id == Self.noTopic }
+    return id != Self.noTopic && id <= count && isEqual(topic, ranges[id])
+  }
+
   /// The id of a topic, a new one when it has not been seen.
-  mutating func id(of topic: RawSpan) -> ID {
+  mutating func id(of topic: RawSpan?) -> ID {
+    guard let topic else { return Self.noTopic }
     var slot = Int(truncatingIfNeeded: hash(topic)) & (slots.count - 1)
     while slots[slot] != 0 {
       let id = Int(slots[slot])
@@ -48,6 +56,7 @@ struct TopicTable {
     unsafe topic.withUnsafeBytes { unsafe contentHash($0) }
   }
 
+  @inline(__always)
   private func isEqual(_ topic: RawSpan, _ range: Range<Int>) -> Bool {
     guard topic.byteCount == range.count else { return false }
     return unsafe bytes.withUnsafeBytes { known in
