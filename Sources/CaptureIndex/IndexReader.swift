@@ -6,7 +6,8 @@ import PayloadCodecs
 /// A capture as its index tells it, complete up to the moment of opening. Changes nothing on disk.
 ///
 /// Where the index on disk is missing, of another version, or behind the segments of a capture
-/// that nobody records any more, the rest is walked and indexed in memory.
+/// that nobody records any more, the rest is walked and indexed in memory. So is a ring that went
+/// around while its recorder had no time for the index.
 public final class IndexReader {
   public let capture: Capture
   public let isBeingRecorded: Bool
@@ -31,7 +32,7 @@ public final class IndexReader {
     topicRule = rule
     let sequences = onDisk?.sequenceRules() ?? [SequenceRule](capture.manifest)
     let usable = try? onDisk.flatMap { index -> IndexDatabase? in
-      guard let endings else { return index }
+      guard let endings else { return try index.isLapped(by: capture) ? nil : index }
       guard try !endings.mayHaveLostPower, try index.isBacked(by: capture, endings) else {
         return nil
       }
@@ -70,7 +71,11 @@ public final class IndexReader {
       try index.queue.backup(to: completed.queue)
       try walk.resume(try index.past(verifying: .body))
     }
-    while try walk.advance(steps: 100_000) == .more { try completed.store(&walk) }
+    // Segments that are made meanwhile are not waited for: there may be always more.
+    let last = try capture.segmentFiles().last?.number ?? 0
+    while walk.cursor.place.segment <= last, try walk.advance(steps: 100_000) == .more {
+      try completed.store(&walk)
+    }
     try completed.store(&walk)
     if capture.isRing, let first = try capture.firstNumber {
       try completed.retire(before: first, &walk)

@@ -67,7 +67,9 @@ public enum IndexVerification: Hashable, Sendable {
     let sequences = try IndexDatabase.sequences(progress)
     var walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: .body)
     guard try own({ try advance(&walk, to: place, made) }) else {
-      return .differs(["progress: it goes on where the segments do not"])
+      let first = try own { try capture.firstNumber } ?? 0
+      return capture.isRing && place.segment < first
+        ? .behind : .differs(["progress: it goes on where the segments do not"])
     }
     try own { try made.store(&walk) }
     let found = try made.queue.unsafeReentrantRead {

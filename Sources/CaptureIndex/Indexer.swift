@@ -86,6 +86,16 @@ public final class Indexer {
     firstNumber = retired
   }
 
+  /// Whether what comes now will have made room so soon: in a ring that goes around as fast.
+  public func isLapped(within nanoseconds: Int64) throws -> Bool {
+    let capture = walk.cursor.capture
+    guard capture.isRing, let first = try capture.firstNumber, first > 0,
+      let segment = try? capture.openSegment(number: first)
+    else { return false }
+    let age = CaptureClock.monotonicNanoseconds() - segment.header.clock.monotonicNanoseconds
+    return age < nanoseconds
+  }
+
   /// Messages indexed so far.
   public var nextSequence: UInt64 { walk.cursor.nextSequence }
   /// Messages that were recorded and are not there any more.

@@ -43,6 +43,12 @@ extension IndexDatabase {
     walk.forget(allBut: remainder)
   }
 
+  /// Whether a ring has gone around since: of what it knows nothing is left.
+  func isLapped(by capture: Capture) throws -> Bool {
+    guard capture.isRing, let first = try capture.firstNumber else { return false }
+    return try place().segment < first
+  }
+
   /// Whether it knows of segments in front of one.
   func hasBlocks(before first: UInt64) throws -> Bool {
     try queue.read {

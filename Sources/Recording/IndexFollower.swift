@@ -8,20 +8,26 @@ final class IndexProgress: Sendable {
   let messages = Atomic<UInt64>(0)
   /// Messages that never came, by what counters and events of this recording tell.
   let lost = Atomic<Int64>(0)
+  /// A ring goes around so fast that nothing is indexed for now.
+  let isWaiting = Atomic<Bool>(false)
 }
 
 /// The thread that indexes a capture while it is being recorded.
 ///
 /// It follows the segments as any reader does. It may lag or fail; recording goes on. Where the
-/// machine has no time for both, recording comes first, and the index catches up later.
+/// machine has no time for both, recording comes first, and the index catches up later. Of a ring
+/// that goes around within seconds nothing is indexed until it is slower, or ends: all of it would
+/// have made room before anybody asks.
 final class IndexFollower: Sendable {
   /// How often the index is brought up to date while there is much to index.
   private static let intervalNanoseconds: Int64 = 250_000_000
-  /// And while there is not: each time writes some 30 KB at least, which are not to count beside what
-  /// a slow recording writes itself.
-  private static let slowIntervalNanoseconds: Int64 = 2_000_000_000
-  /// So many messages in an interval are much.
+  /// So many messages in that time are much.
   private static let messagesMany: UInt64 = 20_000
+  /// While there is less, it waits for twice as long each time, up to this: each time writes some
+  /// 30 KB at least, which are not to count beside what a slow recording writes itself.
+  private static let intervalNanosecondsMax: Int64 = 4_000_000_000
+  /// A ring that takes longer to go around is indexed.
+  private static let lapNanosecondsMin: Int64 = 4_000_000_000
 
   private let failure = Guarded<String?>(nil)
   private let isSealed = StopToken()
@@ -40,10 +46,11 @@ final class IndexFollower: Sendable {
           try indexer.advance(upTo: firstSequence) == .behind
         {}
         let lostBefore = indexer.messagesLostOnTheWay
-        try Self.follow(indexer, until: isSealed) {
+        try Self.follow(indexer, until: isSealed) { isWaiting in
           let messages = max(indexer.nextSequence, firstSequence) - firstSequence
           progress.messages.store(messages, ordering: .relaxed)
           progress.lost.store(indexer.messagesLostOnTheWay - lostBefore, ordering: .relaxed)
+          progress.isWaiting.store(isWaiting, ordering: .relaxed)
         }
       } catch {
         failure.withLock { $0 = "\(error)" }
@@ -59,16 +66,21 @@ final class IndexFollower: Sendable {
   }
 
   private static func follow(
-    _ indexer: Indexer, until isSealed: StopToken, progress: () -> Void
+    _ indexer: Indexer, until isSealed: StopToken, progress: (_ isWaiting: Bool) -> Void
   ) throws {
+    var interval = intervalNanoseconds
     while true {
       let isLast = isSealed.isRequested
       let before = indexer.nextSequence
-      while try indexer.advance() == .behind { progress() }
-      progress()
+      var isBehind = true
+      while isBehind {
+        let isWaiting = try !isLast && indexer.isLapped(within: lapNanosecondsMin)
+        isBehind = try !isWaiting && indexer.advance() == .behind
+        progress(isWaiting)
+      }
       if isLast { break }
       let isBusy = indexer.nextSequence - before >= messagesMany
-      let interval = isBusy ? intervalNanoseconds : slowIntervalNanoseconds
+      interval = isBusy ? intervalNanoseconds : min(interval * 2, intervalNanosecondsMax)
       _ = isSealed.wait(
         untilMonotonicNanoseconds: CaptureClock.monotonicNanoseconds() + interval)
     }

@@ -307,9 +307,11 @@ extension Intake {
   private func look(_ now: Int64) {
     if !news.isEmpty { tellConnections(now) }
     guard watch.isDue(now) else { return }
+    // One that waits is not late.
+    let isWaiting = indexed.isWaiting.load(ordering: .relaxed)
     let events = watch.look(
       .now(), recorded: writer.messageCount,
-      indexed: indexed.messages.load(ordering: .relaxed))
+      indexed: isWaiting ? writer.messageCount : indexed.messages.load(ordering: .relaxed))
     for event in events { ledger.tell(event) }
     rollNanosecondsSeen = writer.rolls.nanoseconds
     for endpoint in connections.indices {

@@ -7,7 +7,7 @@ struct LoopWatch {
   /// The time of day moved this far from the monotonic clock.
   static let stepMin: Int64 = 50_000_000
   /// The index is this far behind: so many seconds, or messages.
-  static let lagSeconds = 5
+  static let lagSeconds = 10
   static let lagMessages: UInt64 = 5_000_000
 
   private static let second: Int64 = 1_000_000_000

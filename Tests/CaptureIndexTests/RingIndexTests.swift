@@ -80,6 +80,31 @@ import Testing
     try Self.check(capture)
   }
 
+  /// Its recorder has no time for the index: who reads a ring that went around sees what is there.
+  @Test func aRingThatIsFasterThanItsIndexIsReadAsItIs() throws {
+    let directory = try TemporaryDirectory()
+    let writer = try Self.makeWriter(directory.file("c"))
+    let capture = try Capture(path: writer.path)
+    let indexer = try Indexer(continuing: capture, rule: .auto, verifying: .header)
+    try Self.append(300, to: writer)
+    #expect(try !indexer.isLapped(within: .max))
+    while try indexer.advance() == .behind {}
+    try Self.append(2000, to: writer)
+    #expect(try indexer.isLapped(within: .max) && !indexer.isLapped(within: 0))
+    let reader = try IndexReader(capture)
+    #expect(reader.isBeingRecorded && !reader.isOnDisk)
+    let walk = CaptureWalk(capture)
+    #expect(try reader.overview().messages == Int64(walk.order.count))
+    var messages = try reader.messages(Selection(), pool: SegmentPool(capture))
+    #expect(messages.next()?.record.sequence == walk.order.first)
+    #expect(try IndexVerification.verify(capture) == .behind)
+    try writer.finish()
+    while try indexer.advance() == .behind {}
+    try indexer.close()
+    writer.unlock()
+    try Self.check(capture)
+  }
+
   @Test func anIndexThatWasLeftBehindIsGoneOnWith() throws {
     let directory = try TemporaryDirectory()
     let writer = try Self.makeWriter(directory.file("c"))
