@@ -28,7 +28,7 @@ extension SegmentFooter {
       let body = unsafe UnsafeRawBufferPointer(rebasing: bytes[RecordLayout.headerSize...])
       guard Int(length) == Self.recordSize,
         unsafe bytes[RecordLayout.kindOffset] == RecordKind.footer.rawValue,
-        unsafe CheckedHeaderWords(length: length, record: bytes.baseAddress!)
+        unsafe CheckedHeader(length: length, record: bytes.baseAddress!)
           .check(salt: segment.salt) == word(RecordLayout.headerCheckOffset),
         unsafe checksum(body, seed: segment.salt) == word(RecordLayout.bodyCheckOffset)
       else { return nil }

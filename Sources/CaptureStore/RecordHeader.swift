@@ -1,3 +1,5 @@
+import CXXHash
+
 // A record of a segment: header, frame table, frames. Format.md is the normative text.
 //
 //   0        4        8        12       16                24       28    30   31   32
@@ -97,27 +99,56 @@ public enum RecordLayout {
   }
 }
 
-/// Seven words: the 28 header bytes that the header check covers, the length and bytes 8 to 31.
-struct CheckedHeaderWords {
-  private var words: InlineArray<7, UInt32>
+/// The 28 header bytes that the header check covers: the length and bytes 8 to 31.
+struct CheckedHeader {
+  private let length: UInt32
+  private let bodyCheck: UInt32
+  private let sequence: UInt32
+  private let time: UInt64
+  /// Frame count, endpoint, kind and flags.
+  private let rest: UInt64
 
   /// Takes bytes 8 to 31 from a record in memory, and the length as it is or will be.
   @inline(__always)
   init(length: UInt32, record: UnsafeRawPointer) {
-    words = unsafe [
-      length.littleEndian,
-      record.loadUnaligned(fromByteOffset: 8, as: UInt32.self),
-      record.loadUnaligned(fromByteOffset: 12, as: UInt32.self),
-      record.loadUnaligned(fromByteOffset: 16, as: UInt32.self),
-      record.loadUnaligned(fromByteOffset: 20, as: UInt32.self),
-      record.loadUnaligned(fromByteOffset: 24, as: UInt32.self),
-      record.loadUnaligned(fromByteOffset: 28, as: UInt32.self),
-    ]
+    self.length = length
+    bodyCheck = unsafe record.loadWord(UInt32.self, at: RecordLayout.bodyCheckOffset)
+    sequence = unsafe record.loadWord(UInt32.self, at: RecordLayout.sequenceOffset)
+    time = unsafe record.loadWord(UInt64.self, at: RecordLayout.timeOffset)
+    rest = unsafe record.loadWord(UInt64.self, at: RecordLayout.frameCountOffset)
   }
 
   @inline(__always)
+  init(
+    length: UInt32, bodyCheck: UInt32, sequence: UInt32, frameCount: UInt32,
+    _ record: RecordDescription
+  ) {
+    self.length = length
+    self.bodyCheck = bodyCheck
+    self.sequence = sequence
+    time = UInt64(bitPattern: record.monotonicNanoseconds)
+    rest =
+      UInt64(frameCount) | UInt64(record.endpoint) << 32
+      | UInt64(record.kind.rawValue) << 48 | UInt64(record.flags) << 56
+  }
+
+  /// From the numbers, and not from where they were just stored: to load together what was stored
+  /// apart waits until it is in the cache.
+  @inline(__always)
   func check(salt: UInt32) -> UInt32 {
-    unsafe words.span.withUnsafeBytes { unsafe checksum($0, seed: salt) }
+    let start = UInt64(length) | UInt64(bodyCheck) << 32
+    let middle = UInt64(sequence) | time << 32
+    return UInt32(truncatingIfNeeded: xxh3_64_of_28(start, middle, time, rest, UInt64(salt)))
+  }
+
+  /// Stores bytes 4 to 31.
+  @inline(__always)
+  func store(to record: UnsafeMutableRawPointer, salt: UInt32) {
+    unsafe record.storeWord(check(salt: salt), at: RecordLayout.headerCheckOffset)
+    unsafe record.storeWord(bodyCheck, at: RecordLayout.bodyCheckOffset)
+    unsafe record.storeWord(sequence, at: RecordLayout.sequenceOffset)
+    unsafe record.storeWord(time, at: RecordLayout.timeOffset)
+    unsafe record.storeWord(rest, at: RecordLayout.frameCountOffset)
   }
 }
 
@@ -135,16 +166,10 @@ struct RecordDescription {
     to target: UnsafeMutableRawPointer, length: Int, frameCount: Int, bodyCheck: UInt32,
     firstSequence: UInt64, salt: UInt32
   ) {
-    unsafe target.storeWord(bodyCheck, at: RecordLayout.bodyCheckOffset)
-    unsafe target.storeWord(UInt32(sequence - firstSequence), at: RecordLayout.sequenceOffset)
-    unsafe target.storeWord(monotonicNanoseconds, at: RecordLayout.timeOffset)
-    unsafe target.storeWord(UInt32(frameCount), at: RecordLayout.frameCountOffset)
-    unsafe target.storeWord(endpoint, at: RecordLayout.endpointOffset)
-    unsafe target.storeWord(kind.rawValue, at: RecordLayout.kindOffset)
-    unsafe target.storeWord(flags, at: RecordLayout.flagsOffset)
-    let check = unsafe CheckedHeaderWords(length: UInt32(length), record: target)
-      .check(salt: salt)
-    unsafe target.storeWord(check, at: RecordLayout.headerCheckOffset)
+    let header = CheckedHeader(
+      length: UInt32(length), bodyCheck: bodyCheck, sequence: UInt32(sequence - firstSequence),
+      frameCount: UInt32(frameCount), self)
+    unsafe header.store(to: target, salt: salt)
   }
 }
 

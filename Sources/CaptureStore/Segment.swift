@@ -176,7 +176,7 @@ import Synchronization
     let record = unsafe base + offset
     guard
       unsafe record.loadWord(UInt32.self, at: RecordLayout.headerCheckOffset)
-        == CheckedHeaderWords(length: length, record: record).check(salt: header.salt)
+        == CheckedHeader(length: length, record: record).check(salt: header.salt)
     else { return nil }
     let frameCount = Int(unsafe record.loadWord(UInt32.self, at: RecordLayout.frameCountOffset))
     guard frameCount <= (count - RecordLayout.headerSize) / RecordLayout.frameEntrySize else {
@@ -294,7 +294,7 @@ import Synchronization
       Int(length) <= roomLeft
     else { return false }
     let check = unsafe record.load(fromByteOffset: RecordLayout.headerCheckOffset, as: UInt32.self)
-    return unsafe CheckedHeaderWords(length: length, record: record).check(salt: header.salt)
+    return unsafe CheckedHeader(length: length, record: record).check(salt: header.salt)
       == UInt32(littleEndian: check)
   }
 

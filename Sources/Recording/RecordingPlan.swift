@@ -34,9 +34,11 @@ public struct RecordingPlan: Sendable {
   ///
   /// A SUB socket never drops: when this many wait, it stops reading, TCP's buffers fill, and then
   /// the *publisher* drops. libzmq's own 1,000 is passed in a third of a millisecond of small
-  /// messages; 100,000 rides out about 30 ms of them. The price is memory, when the recorder falls
-  /// behind: 100,000 messages of 64 KiB are 6.1 GiB for each peer.
-  public static let receiveHighWaterMarkDefault = 100_000
+  /// messages; 20,000 and what TCP holds ride out 20 ms of them. The price is memory, when the
+  /// recorder falls behind: 2.6 KiB for a message of 1 KiB, so 52 MiB for each peer.
+  ///
+  /// It stays what it is: a socket of libzmq 4.3 that is given another limit later may wait forever.
+  public static let receiveHighWaterMarkDefault = 20_000
   public var receiveHighWaterMark = Self.receiveHighWaterMarkDefault
 
   // The first of these that is reached ends the recording.

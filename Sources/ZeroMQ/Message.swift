@@ -14,16 +14,18 @@ import CZeroMQ
   private var buffers: UnsafeMutablePointer<UnsafeRawBufferPointer>
   private var capacity: Int
   public private(set) var frameCount = 0
+  /// As many were there of this message or the one before.
+  private var framesHeld = 0
 
   public init(reservingFrames capacity: Int = 16) {
     precondition(capacity > 0, "a message has room for a frame")
     self.capacity = capacity
-    unsafe messages = .allocate(capacity: capacity)
+    unsafe messages = Self.emptyMessages(capacity)
     unsafe buffers = .allocate(capacity: capacity)
   }
 
   deinit {
-    closeFrames()
+    for index in 0..<capacity { _ = unsafe zmq_msg_close(messages + index) }
     unsafe messages.deallocate()
     unsafe buffers.deallocate()
   }
@@ -44,19 +46,34 @@ import CZeroMQ
     return descriptor < 0 ? nil : Int(descriptor)
   }
 
-  /// Gives every frame back to libzmq. Source: `zmq_msg_close(3)`.
+  /// Gives every frame back to libzmq.
   public mutating func removeAll() {
-    closeFrames()
+    makeReady()
+    giveBackRest()
+  }
+
+  /// Makes it empty, to receive another message: libzmq takes back a frame when it puts another one
+  /// in its place.
+  mutating func makeReady() {
+    framesHeld = max(framesHeld, frameCount)
     frameCount = 0
+  }
+
+  /// Gives back what is left of the message before. Source: `zmq_msg_close(3)`.
+  mutating func giveBackRest() {
+    for index in frameCount..<max(framesHeld, frameCount) {
+      _ = unsafe zmq_msg_close(messages + index)
+      _ = unsafe zmq_msg_init(messages + index)
+    }
+    framesHeld = frameCount
   }
 
   /// Receives one more frame. Returns nil for an error, else whether more frames follow.
   ///
-  /// Source: `zmq_msg_init(3)`, `zmq_msg_recv(3)`, `zmq_msg_more(3)`.
+  /// Source: `zmq_msg_recv(3)`, `zmq_msg_more(3)`.
   mutating func receiveFrame(from socket: Socket, flags: CInt) -> Bool? {
     if frameCount == capacity { grow() }
     let frame = unsafe messages + frameCount
-    _ = unsafe zmq_msg_init(frame)
     let count = retrying { unsafe zmq_msg_recv(frame, socket.handle, flags) }
     guard count >= 0 else { return nil }
     // Up to 2 GiB it is the size of the frame.
@@ -74,19 +91,20 @@ import CZeroMQ
     unsafe UnsafeRawBufferPointer(start: zmq_msg_data(frame), count: zmq_msg_size(frame))
   }
 
-  private func closeFrames() {
-    for index in 0..<frameCount { _ = unsafe zmq_msg_close(messages + index) }
+  private static func emptyMessages(_ count: Int) -> UnsafeMutablePointer<zmq_msg_t> {
+    let messages = UnsafeMutablePointer<zmq_msg_t>.allocate(capacity: count)
+    for index in 0..<count { _ = unsafe zmq_msg_init(messages + index) }
+    return unsafe messages
   }
 
   /// Moves to twice the room: frames that live inside their `zmq_msg_t` get a new address.
   ///
   /// Source: `zmq_msg_move(3)`.
   private mutating func grow() {
-    let grown = UnsafeMutablePointer<zmq_msg_t>.allocate(capacity: capacity * 2)
+    let grown = unsafe Self.emptyMessages(capacity * 2)
     let grownBuffers = UnsafeMutablePointer<UnsafeRawBufferPointer>
       .allocate(capacity: capacity * 2)
     for index in 0..<frameCount {
-      _ = unsafe zmq_msg_init(grown + index)
       _ = unsafe zmq_msg_move(grown + index, messages + index)
       unsafe (grownBuffers + index).initialize(to: Self.bytes(of: grown + index))
     }

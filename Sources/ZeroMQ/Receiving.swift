@@ -10,15 +10,19 @@ extension Socket {
   public func receive(
     into message: inout Message, waiting: Bool
   ) throws(ZeroMQError) -> Bool {
-    message.removeAll()
+    message.makeReady()
     var flags = waiting ? 0 : CInt(ZMQ_DONTWAIT)
     while let hasMore = message.receiveFrame(from: self, flags: flags) {
-      if !hasMore { return true }
+      if !hasMore {
+        message.giveBackRest()
+        return true
+      }
       flags = 0
     }
     let error = ZeroMQError("receive")
-    if error.code == .again && message.frameCount == 0 { return false }
+    let isNothingThere = error.code == .again && message.frameCount == 0
     message.removeAll()
+    if isNothingThere { return false }
     throw error
   }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import CaptureStore
@@ -39,17 +40,39 @@ import Testing
   }
 
   @Test func theHeaderCheckCoversTheLengthAndAllBehindTheChecks() {
-    var record = Array(Self.pattern[..<32])
-    record.withUnsafeBytes {
-      let check = CheckedHeaderWords(length: 72, record: $0.baseAddress!).check(salt: 9)
-      let covered = [72, 0, 0, 0] + Self.pattern[8..<32]
-      #expect(check == covered.withUnsafeBytes { checksum($0, seed: 9) })
+    var random = SplitMix64()
+    for _ in 0..<1000 {
+      let record = random.bytes(32)
+      let salt = UInt32(truncatingIfNeeded: random.next())
+      record.withUnsafeBytes {
+        let check = CheckedHeader(length: 72, record: $0.baseAddress!).check(salt: salt)
+        let covered = [72, 0, 0, 0] + record[8..<32]
+        #expect(check == covered.withUnsafeBytes { checksum($0, seed: salt) })
+      }
     }
-    record.replaceSubrange(0..<8, with: repeatElement(0xEE, count: 8))
-    record.withUnsafeBytes {
-      let check = CheckedHeaderWords(length: 72, record: $0.baseAddress!).check(salt: 9)
-      let covered = [72, 0, 0, 0] + Self.pattern[8..<32]
-      #expect(check == covered.withUnsafeBytes { checksum($0, seed: 9) })
+  }
+
+  @Test func aHeaderThatIsWrittenHasTheCheckOfTheOneThatIsRead() {
+    let record = RecordDescription(
+      kind: .footer, flags: 0x5A, endpoint: 0x1234, sequence: 0x1_0000_0007,
+      monotonicNanoseconds: -3)
+    var bytes = [UInt8](repeating: 0xEE, count: 32)
+    bytes.withUnsafeMutableBytes {
+      record.writeHeader(
+        to: $0.baseAddress!, length: 72, frameCount: 9, bodyCheck: 0xAABB_CCDD,
+        firstSequence: 0x1_0000_0000, salt: 77)
+    }
+    bytes.withUnsafeBytes {
+      let base = $0.baseAddress!
+      let check = CheckedHeader(length: 72, record: base).check(salt: 77)
+      #expect(base.loadWord(UInt32.self, at: 4) == check)
+      #expect(base.loadWord(UInt32.self, at: 8) == 0xAABB_CCDD)
+      #expect(base.loadWord(UInt32.self, at: 12) == 7)
+      #expect(base.loadWord(Int64.self, at: 16) == -3)
+      #expect(base.loadWord(UInt32.self, at: 24) == 9)
+      #expect(base.loadWord(UInt16.self, at: 28) == 0x1234)
+      #expect(base.loadWord(UInt8.self, at: 30) == RecordKind.footer.rawValue)
+      #expect(base.loadWord(UInt8.self, at: 31) == 0x5A)
     }
   }
 }
