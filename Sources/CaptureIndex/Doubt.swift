@@ -12,6 +12,8 @@ public enum Doubt: Hashable, Sendable {
   case endedEarly(String)
   /// Nothing ever connected to an endpoint, and nothing came from it.
   case silent(endpoint: String)
+  /// It was taken out of a ring, whose recorder ended before all of the time asked for was there.
+  case windowCut
   /// A counter rule that no message's topic fitted.
   case idle(rule: String)
 }
@@ -29,9 +31,14 @@ extension IndexReader {
       for (row, next) in zip(recordings, recordings.dropFirst().map(Optional.some) + [nil]) {
         if try row.text("kind") == "ended" {
           if let failure = try Self.failure(row) { doubts.append(.endedEarly(failure)) }
-        } else if try next?.text("kind") != "ended", !isBeingRecorded {
+        } else if try next?.text("kind") != "ended", !isBeingRecorded,
+          capture.manifest.window == nil
+        {
           doubts.append(.endless)
         }
+      }
+      if let window = capture.manifest.window, window.ended == nil, !isBeingRecorded {
+        doubts.append(.windowCut)
       }
       // Captures of other programs tell nothing of connections.
       if parts > 0 { doubts += try silentEndpoints(database) }

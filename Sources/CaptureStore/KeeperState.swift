@@ -113,7 +113,7 @@ extension SegmentRing.Entry {
     self.init(
       path: segment.path, number: segment.number, size: segment.capacity,
       firstSequence: segment.firstSequence, nextSequence: retired.nextSequence,
-      ended: retired.time, segment: segment)
+      begun: segment.startTime, ended: retired.time, segment: segment)
   }
 
   /// The same, where somebody else has its file, too.

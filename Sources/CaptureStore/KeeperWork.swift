@@ -29,6 +29,7 @@ final class KeeperWork: Sendable {
     case prepare(number: UInt64, recycling: SegmentRing.Entry?)
     case remove(SegmentRing.Entry)
     case grow(SegmentWriter, size: Int)
+    case begin(Pin, with: Manifest.Beginning)
     case link([SegmentRing.Entry], Pin)
     case end(Pin)
     case stop(unused: [SegmentWriter])
@@ -90,9 +91,8 @@ final class KeeperWork: Sendable {
           $0.nextNumber += 1
         }
       } catch {
+        let isHelped = error.isShortOfSpace && canRingMakeRoom
         tell { state in
-          // A ring makes room itself, for as long as it has any.
-          let isHelped = error.isShortOfSpace && state.ring?.entries.isEmpty == false
           if isHelped { state.ring?.isShort = true } else { state.prepareFailure = error }
         }
       }
@@ -110,8 +110,10 @@ final class KeeperWork: Sendable {
           state.roomNeeded = 0
         }
       }
+    case .begin(let pin, let first):
+      pin.begin(with: first, ofCapture: settings.capture)
     case .link(let segments, let pin):
-      for segment in segments { pin.link(segment, ofCapture: settings.capture) }
+      for segment in segments { pin.link(segment) }
     case .end(let pin):
       let outcome = pin.end()
       tell { $0.pinOutcomes.append(outcome) }
@@ -119,6 +121,14 @@ final class KeeperWork: Sendable {
       for segment in unused { remove(segment.path) }
       synchronizeDirectory()
       state.withLock { $0.isAheadDone = true }
+    }
+  }
+
+  /// Whether a segment of the ring leaves room where it goes: one of a pin, too, stays.
+  private var canRingMakeRoom: Bool {
+    let entries = state.withLock { $0.ring?.entries ?? [] }
+    return entries.contains { entry in
+      ((try? settings.files.metadata(entry.path)) ?? nil)?.links == 1
     }
   }
 
@@ -237,6 +247,12 @@ final class KeeperWork: Sendable {
     for (index, pin) in state.pins.enumerated() {
       let wanted = segments.filter {
         $0.ended >= pin.request.from && !pin.linked.contains($0.number)
+      }
+      if !pin.isBegun {
+        let (number, sequence) =
+          wanted.first.map { ($0.number, $0.firstSequence) }
+          ?? (state.active.number, state.active.firstSequence)
+        return .begin(pin, with: Manifest.Beginning(segment: number, sequence: sequence))
       }
       if !wanted.isEmpty && pin.failure == nil && !pin.isOver { return .link(wanted, pin) }
       guard now >= pin.request.until || state.isStopping || pin.failure != nil else { continue }

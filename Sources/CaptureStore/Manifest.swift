@@ -25,6 +25,8 @@ public struct Manifest: Codable, Hashable, Sendable {
   public var keep: Retention?
   /// Where a capture begins that was taken out of another one; nil for its first segment.
   public var begins: Beginning?
+  /// Of such a capture: the time that somebody asked for.
+  public var window: Window?
   public var labels: [String: String]
 
   /// The first segment of a capture, and the first sequence in it.
@@ -36,6 +38,15 @@ public struct Manifest: Codable, Hashable, Sendable {
       self.segment = segment
       self.sequence = sequence
     }
+  }
+
+  /// A part of a recording, by its time.
+  public struct Window: Codable, Hashable, Sendable {
+    /// RFC 3339, like the others.
+    public var from: String
+    public var until: String
+    /// When everything of it that was recorded was there; nil where the recorder ended before.
+    public var ended: String?
   }
 
   public init(
@@ -63,6 +74,12 @@ public struct Manifest: Codable, Hashable, Sendable {
       endpoints.append(endpoint)
       return UInt16(truncatingIfNeeded: endpoints.count - 1)
     }
+  }
+
+  /// A time of day as the manifest has it.
+  package static func text(unixNanoseconds: Int64) -> String {
+    Date(timeIntervalSince1970: Double(unixNanoseconds) / 1e9)
+      .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
   }
 
   /// The UUID as the segments carry it.
@@ -207,7 +224,7 @@ extension Manifest {
 
   private static let fields: Set<String> = [
     "format", "uuid", "host", "created", "recorder", "endpoints", "topicRule", "sequences",
-    "keep", "begins", "labels",
+    "keep", "begins", "window", "labels",
   ]
 
   /// Adds what an earlier manifest says in fields that this version does not have.

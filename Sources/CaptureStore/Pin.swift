@@ -39,6 +39,10 @@ public struct PinOutcome: Hashable, Sendable {
   public var path: String
   /// Segments that it has.
   public var segments: Int
+  /// Nanoseconds of the window that they have, before and behind the time of the request: less than
+  /// was asked for where a ring is shorter, or the recording.
+  public var before: Int64
+  public var after: Int64
   public var failure: StoreError?
 }
 
@@ -46,9 +50,13 @@ public struct PinOutcome: Hashable, Sendable {
 final class Pin: @unchecked Sendable {
   let request: PinRequest
   private let files: FileSystem
+  private var manifest: Manifest?
   private var lock: CaptureLock?
   /// The numbers of the segments that it has.
   private(set) var linked: Set<UInt64> = []
+  /// When the first of them began and the last one ended, on the monotonic clock.
+  private var begun: Int64?
+  private var ended = Int64.min
   private(set) var failure: StoreError?
   /// It has all that it will have.
   var isOver = false
@@ -58,44 +66,76 @@ final class Pin: @unchecked Sendable {
     self.files = files
   }
 
-  /// Gives a segment its second name; the first one makes the capture. The oldest comes first.
-  func link(_ segment: SegmentRing.Entry, ofCapture path: String) {
-    guard failure == nil, !linked.contains(segment.number) else { return }
-    do throws(StoreError) {
-      if lock == nil { try begin(with: segment, ofCapture: path) }
-      try files.link(segment.path, to: CapturePath.segment(request.path, segment.number))
-      linked.insert(segment.number)
-    } catch {
-      failure = error
+  var isBegun: Bool { manifest != nil || failure != nil }
+
+  /// Makes the capture, which has nothing yet.
+  func begin(with first: Manifest.Beginning, ofCapture path: String) {
+    attempt { () throws(StoreError) in
+      var manifest = try Manifest.load(capture: path, files: files)
+      manifest.keep = nil
+      manifest.begins = first
+      manifest.window = request.window
+      manifest.labels.merge(request.labels) { $1 }
+      try CaptureWriter.makeCaptureDirectory(request.path, files)
+      lock = try CaptureLock(request.path, files)
+      try files.makeDirectory(CapturePath.segments(request.path))
+      try manifest.save(capture: request.path, files: files)
+      try files.synchronizeDirectory(request.path)
+      try files.synchronizeDirectory(FileSystem.parent(of: request.path))
+      self.manifest = manifest
     }
   }
 
-  private func begin(
-    with segment: SegmentRing.Entry, ofCapture path: String
-  ) throws(StoreError) {
-    var manifest = try Manifest.load(capture: path, files: files)
-    manifest.keep = nil
-    manifest.begins = Manifest.Beginning(
-      segment: segment.number, sequence: segment.firstSequence)
-    manifest.labels.merge(request.labels) { $1 }
-    try CaptureWriter.makeCaptureDirectory(request.path, files)
-    lock = try CaptureLock(request.path, files)
-    try files.makeDirectory(CapturePath.segments(request.path))
-    try manifest.save(capture: request.path, files: files)
+  /// Gives a segment its second name. The oldest comes first.
+  func link(_ segment: SegmentRing.Entry) {
+    guard !linked.contains(segment.number) else { return }
+    attempt { () throws(StoreError) in
+      try files.link(segment.path, to: CapturePath.segment(request.path, segment.number))
+      linked.insert(segment.number)
+      begun = begun ?? segment.begun
+      ended = segment.ended
+    }
   }
 
   /// Makes sure of what it has, and lets others have it.
   func end() -> PinOutcome {
-    if lock != nil, failure == nil {
-      do throws(StoreError) {
-        try files.synchronizeDirectory(CapturePath.segments(request.path))
-        try files.synchronizeDirectory(request.path)
-        try files.synchronizeDirectory(FileSystem.parent(of: request.path))
-      } catch {
-        failure = error
-      }
+    attempt { () throws(StoreError) in
+      guard var manifest else { return }
+      try files.synchronizeDirectory(CapturePath.segments(request.path))
+      manifest.window?.ended = Manifest.text(unixNanoseconds: CaptureClock.unixNanoseconds())
+      try manifest.save(capture: request.path, files: files)
+      try files.synchronizeDirectory(request.path)
     }
     lock = nil
-    return PinOutcome(path: request.path, segments: linked.count, failure: failure)
+    let time = request.time
+    return PinOutcome(
+      path: request.path, segments: linked.count,
+      before: begun.map { max(0, time - max($0, request.from)) } ?? 0,
+      after: linked.isEmpty ? 0 : max(0, min(ended, request.until) - time), failure: failure)
+  }
+
+  /// Nothing is tried any more once something failed.
+  private func attempt(_ body: () throws(StoreError) -> Void) {
+    guard failure == nil else { return }
+    do throws(StoreError) {
+      try body()
+    } catch {
+      failure = error
+    }
+  }
+}
+
+extension PinRequest {
+  /// By the time of day.
+  fileprivate var window: Manifest.Window {
+    let now = ClockPair.now()
+    let time = now.unixNanoseconds - (now.monotonicNanoseconds - self.time)
+    let all = FormatLimits.unixNanoseconds
+    let (from, until) = (
+      max(time - min(before, time), all.lowerBound),
+      time + min(after, all.upperBound - time)
+    )
+    return Manifest.Window(
+      from: Manifest.text(unixNanoseconds: from), until: Manifest.text(unixNanoseconds: until))
   }
 }

@@ -26,6 +26,10 @@ public struct Retention: Codable, Hashable, Sendable {
   /// The largest segments that a limit in bytes leaves room for.
   public var segmentSizeMax: Int { bytes.map { $0 / Self.segmentsMin & ~0xFFF } ?? .max }
 
+  /// Of a ring nobody knows how much its limits in time or messages will take: three segments are
+  /// there at once.
+  public var segmentSizeDefault: Int { min(segmentSizeMax, 64 << 20) }
+
   /// A segment in use for so long is followed by the next one.
   var segmentNanosecondsMax: Int64? {
     nanoseconds.map { max($0 / Int64(Self.segmentsMin), 1_000_000_000) }
@@ -44,6 +48,8 @@ struct SegmentRing: Sendable {
     var firstSequence: UInt64
     /// The sequence that follows its last message.
     var nextSequence: UInt64
+    /// When it was begun, on the monotonic clock.
+    var begun: Int64
     /// When its last message had come, on the monotonic clock.
     var ended: Int64
     /// To be used again; nil for one of an earlier recording, and one that others need.
@@ -83,16 +89,18 @@ extension SegmentRing {
     // From the newest on: what a segment begins with is what the one before it ended with.
     for file in try capture.segmentFiles().reversed() {
       let header = try? capture.openSegment(file.path)?.header
+      let begun = header.map {
+        now.monotonicNanoseconds - (now.unixNanoseconds - $0.clock.unixNanoseconds)
+      }
       if file.number < activeNumber {
         entries.append(
           Entry(
             path: file.path, number: file.number, size: file.size,
             firstSequence: header?.firstSequence ?? nextSequence, nextSequence: nextSequence,
-            ended: ended))
+            begun: begun ?? ended, ended: ended))
       }
-      guard let header else { continue }
-      nextSequence = header.firstSequence
-      ended = now.monotonicNanoseconds - (now.unixNanoseconds - header.clock.unixNanoseconds)
+      nextSequence = header?.firstSequence ?? nextSequence
+      ended = begun ?? ended
     }
     entries.reverse()
   }

@@ -39,22 +39,32 @@ final class IndexFollower: Sendable {
     progress: IndexProgress
   ) {
     thread = WorkerThread(name: "zcap indexer", priority: .background) { [failure, isSealed] in
-      do {
-        let indexer = try Indexer(
-          continuing: capture, rule: rule, sequences: sequences, verifying: .header)
-        while indexer.nextSequence < firstSequence,
-          try indexer.advance(upTo: firstSequence) == .behind
-        {}
-        let lostBefore = indexer.messagesLostOnTheWay
-        try Self.follow(indexer, until: isSealed) { isWaiting in
-          let messages = max(indexer.nextSequence, firstSequence) - firstSequence
-          progress.messages.store(messages, ordering: .relaxed)
-          progress.lost.store(indexer.messagesLostOnTheWay - lostBefore, ordering: .relaxed)
-          progress.isWaiting.store(isWaiting, ordering: .relaxed)
+      var isLast = false
+      repeat {
+        isLast = isSealed.isRequested
+        do {
+          let indexer = try Indexer(
+            continuing: capture, rule: rule, sequences: sequences, verifying: .header)
+          while indexer.nextSequence < firstSequence,
+            try indexer.advance(upTo: firstSequence) == .behind
+          {}
+          let lostBefore = indexer.messagesLostOnTheWay
+          try Self.follow(indexer, until: isSealed) { isWaiting in
+            let messages = max(indexer.nextSequence, firstSequence) - firstSequence
+            progress.messages.store(messages, ordering: .relaxed)
+            progress.lost.store(indexer.messagesLostOnTheWay - lostBefore, ordering: .relaxed)
+            progress.isWaiting.store(isWaiting, ordering: .relaxed)
+          }
+          failure.withLock { $0 = nil }
+          return
+        } catch {
+          failure.withLock { $0 = "\(error)" }
         }
-      } catch {
-        failure.withLock { $0 = "\(error)" }
-      }
+        // A disk that is full may have room again.
+        _ = isSealed.wait(
+          untilMonotonicNanoseconds: CaptureClock.monotonicNanoseconds()
+            + Self.intervalNanosecondsMax)
+      } while !isLast
     }
   }
 

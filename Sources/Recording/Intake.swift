@@ -102,6 +102,7 @@ import ZeroMQ
     try result.get()
     try readMonitors(CaptureClock.monotonicNanoseconds())
     tellConnections(CaptureClock.monotonicNanoseconds())
+    for event in pinner.takeEvents() { ledger.tell(event) }
     if isCutShort { ledger.tell(StoredEvent("cut_short")) }
     ledger.tell(ended(reason.rawValue, failure?.description))
   }
@@ -288,7 +289,11 @@ extension Intake {
   func tell(_ outcome: PinOutcome) {
     var event = StoredEvent(
       outcome.failure == nil ? "pinned" : "pin_failed",
-      ["capture": .text(outcome.path), "segments": .number(Int64(outcome.segments))])
+      [
+        "capture": .text(outcome.path), "segments": .number(Int64(outcome.segments)),
+        "before_ms": .number(outcome.before / 1_000_000),
+        "after_ms": .number(outcome.after / 1_000_000),
+      ])
     if let failure = outcome.failure { event.fields["reason"] = .text(failure.description) }
     ledger.tell(event)
     guard outcome.failure == nil, outcome.segments > 0 else { return }
@@ -306,6 +311,7 @@ extension Intake {
   /// Looks at connections, at clocks and at the index, each when it is due.
   private func look(_ now: Int64) {
     if !news.isEmpty { tellConnections(now) }
+    for event in pinner.takeEvents() { ledger.tell(event) }
     guard watch.isDue(now) else { return }
     // One that waits is not late.
     let isWaiting = indexed.isWaiting.load(ordering: .relaxed)

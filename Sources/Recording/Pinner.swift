@@ -1,6 +1,7 @@
 import CaptureStore
 import Foundation
 import Synchronization
+import Threads
 
 /// Makes captures of windows of a ring, for all that trigger, from any thread.
 ///
@@ -10,6 +11,8 @@ final class Pinner: Sendable {
   private let begin: @Sendable (PinRequest) -> Void
   /// Of the latest name, since 1970.
   private let milliseconds = Atomic<Int64>(0)
+  private let events = Guarded<[StoredEvent]>([])
+  private let eventCount = Atomic<Int>(0)
 
   init(_ plan: RecordingPlan, writer: CaptureWriter) {
     self.plan = plan
@@ -18,19 +21,39 @@ final class Pinner: Sendable {
 
   /// Begins with the window around a time on the monotonic clock. Returns the path of the capture
   /// that is made in the background.
-  func pin(at time: Int64, before: Int64?, after: Int64?, label: String?) -> String {
+  func pin(at time: Int64, before: Int64?, after: Int64?, label: String) -> String {
     let date = date(of: time)
     let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
-    var labels = ["triggered": date.formatted(style)]
-    labels["trigger"] = label
     let compact = Date.ISO8601FormatStyle(
       dateSeparator: .omitted, timeSeparator: .omitted, includingFractionalSeconds: true)
     let request = PinRequest(
       path: "\(plan.capture).\(date.formatted(compact))", time: time,
       before: before ?? plan.triggerWindow.before, after: after ?? plan.triggerWindow.after,
-      labels: labels)
+      labels: ["triggered": date.formatted(style), "trigger": label])
     begin(request)
+    events.withLock {
+      $0.append(
+        StoredEvent(
+          "triggered", monotonicNanoseconds: time,
+          [
+            "capture": .text(request.path), "reason": .text(label),
+            "before_ms": .number(request.before / 1_000_000),
+            "after_ms": .number(request.after / 1_000_000),
+          ]))
+    }
+    eventCount.wrappingAdd(1, ordering: .releasing)
     return request.path
+  }
+
+  /// What triggered since the last call, for the recording thread: it has the capture's place for
+  /// events.
+  func takeEvents() -> [StoredEvent] {
+    guard eventCount.load(ordering: .relaxed) > 0 else { return [] }
+    eventCount.store(0, ordering: .relaxed)
+    return events.withLock { events in
+      defer { events = [] }
+      return events
+    }
   }
 
   /// The time of day, later by milliseconds where another window has that.

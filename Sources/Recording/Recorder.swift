@@ -92,7 +92,7 @@ public final class Recorder: Sendable {
   @discardableResult
   public func pin(
     at time: Int64 = CaptureClock.monotonicNanoseconds(), before: Int64? = nil,
-    after: Int64? = nil, label: String?
+    after: Int64? = nil, label: String
   ) -> String {
     pinner.pin(at: time, before: before, after: after, label: label)
   }

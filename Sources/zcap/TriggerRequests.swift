@@ -59,7 +59,7 @@ struct TriggerRequests {
     }
     let name = "\(folder)/\(UUID().uuidString)"
     let (asked, answered) = ("\(name).request", "\(name).answer")
-    try JSONEncoder().encode(request).write(to: URL(filePath: asked), options: .atomic)
+    try write(request, to: asked)
     let end = CaptureClock.monotonicNanoseconds() + 5_000_000_000
     while CaptureClock.monotonicNanoseconds() < end {
       if let data = FileManager.default.contents(atPath: answered) {
@@ -70,5 +70,14 @@ struct TriggerRequests {
     }
     try? FileManager.default.removeItem(atPath: asked)
     return nil
+  }
+
+  private static func write(_ request: Request, to path: String) throws {
+    do {
+      try JSONEncoder().encode(request).write(to: URL(filePath: path), options: .atomic)
+    } catch let error as CocoaError {
+      guard let cause = error.underlying as? POSIXError else { throw error }
+      throw StoreError.system(operation: "write", path: path, code: cause.code.rawValue)
+    }
   }
 }

@@ -72,7 +72,9 @@ import Testing
     writer.pinner(request("pin"))
     let outcomes = try append(3000)
     #expect(outcomes.count == 1 && outcomes.first?.failure == nil)
-    #expect(outcomes.first?.path == directory.file("pin") && outcomes.first?.segments ?? 0 > 4)
+    let outcome = try #require(outcomes.first)
+    #expect(outcome.path == directory.file("pin") && outcome.segments > 4)
+    #expect(outcome.before > 0 && outcome.before < 1_000_000_000_000 && outcome.after == 0)
     let found = try sequences("pin")
     #expect(found.lowerBound == firstSequence && (1000...1100).contains(found.upperBound))
     try writer.finish()
@@ -85,6 +87,38 @@ import Testing
       try FileSystem.system.metadata($0.path)?.links
     }
     #expect(links.allSatisfy { $0 == 1 })
+  }
+
+  /// What was asked for is known at once, and that it is there in the end only.
+  @Test func aPinWhoseRecorderDiesSaysSo() throws {
+    try append(200)
+    writer.pinner(request("pin", after: 3_600_000_000_000))
+    while writer.stepAhead() {}
+    let capture = try Capture(path: directory.file("pin"))
+    #expect(try capture.isBeingRecorded)
+    let window = try #require(capture.manifest.window)
+    #expect(window.from < window.until && window.ended == nil)
+    #expect(CaptureWalk(capture).order.first == 0)
+    try append(200)
+    try writer.finish()
+    #expect(try Capture(path: capture.path).manifest.window?.ended != nil)
+  }
+
+  /// Nothing was recorded in its time: a capture without messages, which is whole.
+  @Test func aPinMayBeEmpty() throws {
+    writer.pinner(request("pin"))
+    var outcomes: [PinOutcome] = []
+    for _ in 0..<3 {
+      while writer.stepAhead() {}
+      for case .pinned(let outcome) in try writer.tend() { outcomes.append(outcome) }
+    }
+    #expect(outcomes.map(\.segments) == [0] && outcomes.map(\.failure) == [nil])
+    let capture = try Capture(path: directory.file("pin"))
+    let walk = try CaptureWalk(unused: capture)
+    #expect(walk.isClean && walk.order.isEmpty)
+    #expect(try Verification.verify(capture, threads: 0).isWhole)
+    try append(10)
+    try writer.finish()
   }
 
   @Test func windowsOverlap() throws {

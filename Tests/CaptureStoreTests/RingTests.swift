@@ -101,7 +101,8 @@ import Threads
     let all = Retention(bytes: 100, nanoseconds: 10 * second, messages: 1000)
     let ring = SegmentRing(retention: all)
     let entry = SegmentRing.Entry(
-      path: "", number: 0, size: 10, firstSequence: 0, nextSequence: 500, ended: 50 * second)
+      path: "", number: 0, size: 10, firstSequence: 0, nextSequence: 500, begun: 0,
+      ended: 50 * second)
     func isSurplus(_ bytes: Int, _ nextSequence: UInt64, _ now: Int64) -> Bool {
       ring.isSurplus(entry, bytes: bytes, nextSequence: nextSequence, now: now * second)
     }
@@ -184,6 +185,29 @@ import Threads
   }
 
   // MARK: - Going on, and limits
+
+  /// Where the oldest segments are pinned, room is not made by forgetting them.
+  @Test func aRingOnAFullDiskIsNotEmptiedForNothing() throws {
+    let directory = try TemporaryDirectory()
+    let disk = try SimulatedDisk(root: directory.path, seed: 1)
+    let path = "\(disk.root)/c"
+    let writer = try Self.writer(path, files: FileSystem(disk))
+    try Self.append(1000, to: writer)
+    let capture = try Capture(path: path)
+    for file in try capture.segmentFiles() {
+      try FileSystem.system.link(file.path, to: "\(disk.root)/\(file.number)")
+    }
+    let before = CaptureWalk(capture).order.count
+    let next = disk.calls(of: .fallocate) + 1
+    disk.fail(.init(call: next, of: .fallocate, with: ENOSPC, persists: true))
+    #expect(throws: StoreError.self) { try Self.append(1000, to: writer) }
+    // A segment made room for one that would have fitted.
+    #expect(CaptureWalk(capture).order.count >= before - 64)
+    disk.fail(nil)
+    try writer.finish()
+    writer.unlock()
+    _ = try Self.check(capture, next: writer.nextSequence)
+  }
 
   /// The ring makes the room that the disk does not have.
   @Test func aRingOnAFullDiskGoesOn() throws {

@@ -81,6 +81,8 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
   /// The calls that were made to fail.
   package var failedCalls: [Call] { lock.withLock { faultsMade } }
 
+  package func calls(of kind: Call) -> Int { lock.withLock { count(of: kind) } }
+
   package func fail(_ fault: Fault?) { lock.withLock { self.fault = fault } }
 
   /// Does something in front of the n-th call from now on, from 1, of any kind or of one: a power

@@ -109,6 +109,11 @@ extension BadInput {
     .init(["trigger", "absent"], mention: "no such capture", exit: 1),
     .init(["trigger", "good"], mention: "no ring", exit: 1),
     .init(["trigger", "good", "--before", "soon"], mention: "--before"),
+    .init(
+      ["record", ipc, "--keep", "1h", "--trigger", ""] + newCapture, mention: "every message"),
+    .init(
+      ["record", ipc, "--keep", "1h", "--trigger", "a", "-t", "b"] + newCapture,
+      mention: "no such topic is subscribed to"),
     .init(["record", ipc, "--before", "1s"] + newCapture, mention: "--before: only with --keep"),
     .init(["record", ipc, "--after", "1s"] + newCapture, mention: "--after: only with --keep"),
     .init(

@@ -126,13 +126,16 @@ extension ZcapTests {
       try publish(until: 1)
       record.send(signal: SIGUSR1)
       try publish(until: 2)
-      let asked = try rig.run("trigger", "ring", "--label", "by hand", "--json")
-      #expect(asked.exitCode == 0, "\(asked)")
+      let asked = try rig.start(["trigger", "ring", "--label", "by hand", "--json", "--wait"])
       try publish(until: 3)
+      #expect(try asked.wait().exitCode == 0, "it waits until the capture is whole")
       record.send(signal: SIGINT)
       let run = try record.wait()
       #expect(run.exitCode == 0, "\(run)")
-      #expect(run.complaints.count { $0.contains("segments kept") } == 3, "\(run)")
+      for reason in ["topic alarm", "SIGUSR1", "by hand"] {
+        #expect(run.complaints.count { $0.contains("triggered (\(reason))") } == 1, "\(run)")
+      }
+      #expect(run.complaints.count { $0.contains(" has it: ") } == 3, "\(run)")
 
       let labels = try pins().sorted().map { name in
         let capture = try Capture(path: rig.capture(name))
@@ -141,7 +144,8 @@ extension ZcapTests {
         return capture.manifest.labels["trigger"]
       }
       #expect(labels == ["topic alarm", "SIGUSR1", "by hand"])
-      #expect(try rig.list("ring", "--events").contains { $0["event"] == "pinned" })
+      let events = try rig.list("ring", "--events").map { $0["event"] }
+      #expect(events.contains("triggered") && events.contains("pinned"))
       #expect(try rig.run("trigger", "ring").standardError.contains("nobody records it"))
     }
 
@@ -181,6 +185,28 @@ extension ZcapTests {
       #expect(try record.wait().exitCode == 0)
       let pins = try FileManager.default.contentsOfDirectory(atPath: rig.store)
       #expect(pins.count { $0 != "ring" } == 1)
+    }
+
+    /// A recorder that is killed takes the rest of the window with it.
+    @Test func aWindowThatWasCutIsNotKnownToBeComplete() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let record = try rig.start(["record", publisher.endpoint, "-o", "ring", "--keep", "1h"])
+      try publisher.waitForSubscriptions()
+      try publisher.publish("a", "b")
+      try waitFor("the recorder to take requests") {
+        FileManager.default.fileExists(atPath: "\(rig.capture("ring"))/triggers")
+      }
+      let asked = try rig.run("trigger", "ring", "--after", "1h")
+      #expect(asked.exitCode == 0, "\(asked)")
+      let pin = asked.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
+      #expect(try rig.run("ls", pin).exitCode == 0, "it is there at once")
+      record.send(signal: SIGKILL)
+      _ = try record.wait()
+      try Capture(path: pin).waitUntilUnused()
+      let listed = try rig.run("ls", pin, "--require-complete")
+      #expect(listed.exitCode == 3)
+      #expect(listed.standardError.contains("before all that was asked for was there"))
     }
   }
 }

@@ -32,7 +32,8 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
   @Flag(
     help: """
       Go on with the capture if it is there; what a killed recorder left open is recovered first. \
-      Endpoints, labels and counters are added to those that it has.
+      Endpoints, labels and counters are added to those that it has; --keep replaces what a ring \
+      kept so far.
       """)
   var append = false
 
@@ -79,8 +80,9 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     name: .customLong("keep"),
     help: ArgumentHelp(
       """
-      Keep the newest only, such as 10GiB on disk, 24h or 1000000msg: the oldest segments make room \
-      (repeatable with different units: a segment goes as soon as one limit lets it).
+      Keep the newest only, such as 10GiB on disk at most, the last 24h or 1000000msg at least: the \
+      oldest segments make room (repeatable with different units: a segment goes as soon as one limit \
+      lets it).
       """, valueName: "limit"))
   var keep: [RetentionArgument] = []
 
@@ -103,7 +105,7 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Bytes of each segment file. (default: 256MiB, with --keep an eighth of its bytes at most)",
+      "Bytes of each segment file. (default: 256MiB, with --keep an eighth of its bytes or 64MiB)",
       valueName: "bytes"))
   var segmentSize: ByteSize?
 
@@ -177,6 +179,20 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     }
     if output == "" { throw ValidationError("-o: the name of the capture is empty") }
     if append && output == nil { throw ValidationError("--append: name the capture with -o") }
+    for trigger in triggers {
+      if trigger.bytes.isEmpty {
+        throw ValidationError("--trigger '': every message would trigger; say a prefix of topics")
+      }
+      let isReceived =
+        topics.isEmpty
+        || topics.contains {
+          trigger.bytes.starts(with: $0.bytes) || $0.bytes.starts(with: trigger.bytes)
+        }
+      if !isReceived {
+        let text = String(decoding: trigger.bytes, as: UTF8.self)
+        throw ValidationError("--trigger \(text): no such topic is subscribed to with -t")
+      }
+    }
     for sequence in sequences { _ = try sequence.rule() }
     if count == 0 { throw ValidationError("--count 0: there would be nothing to record") }
     if duration?.nanoseconds == 0 {
@@ -188,6 +204,7 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     let plan = try plan()
     try checkTopicRule(plan)
     let keep = try retention(of: plan)
+    try tellOldRetention(plan)
     if keep == nil { try refuseTriggers("\(plan.capture) is no ring") }
     ProcessLimits.openAsManyFilesAsAllowed()
     ProcessLimits.keepFreedMemory()
@@ -212,7 +229,8 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
           nanoseconds: min(report.nanosecondsToStatus, requests?.interval ?? .max)))
       requests?.answer { request in
         recorder.pin(
-          at: request.time, before: request.before, after: request.after, label: request.label)
+          at: request.time, before: request.before, after: request.after,
+          label: request.label ?? "zcap trigger")
       }
       if report.nanosecondsToStatus == 0 { report.show(recorder.status) }
     }
@@ -230,6 +248,14 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     throw ValidationError(
       "--topic-rule \(topicRule): \(plan.capture) has \(present); 'zcap reindex --topic-rule' "
         + "changes it")
+  }
+
+  /// What a ring kept so far and will not keep any more may be a surprise.
+  private func tellOldRetention(_ plan: RecordingPlan) throws {
+    guard append, let keep = plan.keep, Capture.exists(at: plan.capture),
+      let old = try Capture(path: plan.capture).manifest.keep, old != keep
+    else { return }
+    Console.say("\(plan.capture): kept \(old.text) so far, from now on \(keep.text)")
   }
 
   /// Throws where something is said of triggers, and they cannot work.
@@ -267,8 +293,8 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     if let after { plan.triggerWindow.after = after.nanoseconds }
     plan.keep = try RetentionArgument.combined(keep)
     plan.segmentSize =
-      try segmentSize?.bytes
-      ?? min(CaptureWriter.segmentSizeDefault, retention(of: plan)?.segmentSizeMax ?? .max)
+      try segmentSize?.bytes ?? retention(of: plan)?.segmentSizeDefault
+      ?? CaptureWriter.segmentSizeDefault
     plan.sync = sync.policy
     plan.freeSpaceMin = minFree.least
     plan.ioThreads = ioThreads

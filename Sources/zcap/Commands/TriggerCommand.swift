@@ -1,5 +1,6 @@
 import ArgumentParser
 import CaptureStore
+import Glibc
 
 struct TriggerCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -8,8 +9,8 @@ struct TriggerCommand: ParsableCommand {
     discussion: """
       The segments of that time get a second name in the new capture: nothing is copied, and the \
       recording goes on. The new capture lies beside the ring, with the time in its name, and is \
-      whole when the time behind the trigger is over. It has whole segments, so somewhat more than \
-      was asked for.
+      whole when the time behind the trigger is over; until then it is 'recording'. It has whole \
+      segments, so somewhat more than was asked for.
       """)
 
   @Argument(help: "The ring: a path, or a name in the store.")
@@ -27,6 +28,9 @@ struct TriggerCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Why: kept with the new capture.", valueName: "text"))
   var label: String?
+
+  @Flag(help: "Wait until the new capture is whole.")
+  var wait = false
 
   @Flag(help: "The new capture as a JSON object on standard output.")
   var json = false
@@ -46,6 +50,7 @@ struct TriggerCommand: ParsableCommand {
     guard let answer = try TriggerRequests.ask(request, of: path) else {
       throw TriggerError.noAnswer(path: path)
     }
+    try waitUntilItIsThere(answer.capture)
     var output = DataOutput()
     if json {
       var line = JSONLine()
@@ -55,16 +60,39 @@ struct TriggerCommand: ParsableCommand {
       output.writeLine(answer.capture)
     }
     output.flush()
+    if wait { try waitUntilItIsWhole(answer.capture) }
+  }
+
+  private static let tryMicroseconds: UInt32 = 20_000
+
+  private func waitUntilItIsThere(_ path: String) throws {
+    let end = CaptureClock.monotonicNanoseconds() + 5_000_000_000
+    while (try? Capture(path: path)) == nil {
+      guard CaptureClock.monotonicNanoseconds() < end else { throw TriggerError.failed(path: path) }
+      usleep(Self.tryMicroseconds)
+    }
+  }
+
+  private func waitUntilItIsWhole(_ path: String) throws {
+    let pin = try Capture(path: path)
+    while try pin.isBeingRecorded { usleep(Self.tryMicroseconds) }
+    guard try Capture(path: path).manifest.window?.ended != nil else {
+      throw TriggerError.cut(path: path)
+    }
   }
 }
 
 enum TriggerError: Error, CustomStringConvertible {
   case notRecorded(path: String)
   case noAnswer(path: String)
+  case failed(path: String)
+  case cut(path: String)
 
   var description: String {
     switch self {
     case .notRecorded(let path): "\(path): nobody records it; what is in it stays as it is"
+    case .failed(let path): "\(path): its recorder could not make it, and says there why"
+    case .cut(let path): "\(path): its recorder ended before all that was asked for was there"
     case .noAnswer(let path): "\(path): its recorder does not answer; is it stopped?"
     }
   }

@@ -34,15 +34,26 @@ struct RecordingWarning {
       text = "the index is \(Units.count(event.number("messages") ?? 0)) messages behind"
     case "last_segment":
       text = "no room for another segment: \(reason); recording ends when this one is full"
+    case "triggered":
+      text = "triggered (\(reason)): \(Self.window(event)) it are kept in \(Self.capture(event))"
     case "pinned":
       let segments = Units.count(event.number("segments") ?? 0, "segment")
-      text = "\(event.text("capture") ?? "?"): \(segments) kept"
+      text = "\(Self.capture(event)) has it: \(Self.window(event)) the trigger, \(segments)"
     case "pin_failed":
-      text = "\(event.text("capture") ?? "?") could not be made: \(reason)"
+      text = "\(Self.capture(event)) could not be made: \(reason)"
     case "sync_failed":
       text = "a sync failed: \(reason); nothing from here on is known to be on stable storage"
     default:
       return nil
     }
+  }
+
+  private static func capture(_ event: StoredEvent) -> String { event.text("capture") ?? "?" }
+
+  /// `1m00s before and 30s behind`.
+  private static func window(_ event: StoredEvent) -> String {
+    let (before, after) = (event.number("before_ms") ?? 0, event.number("after_ms") ?? 0)
+    return "\(Units.duration(before * 1_000_000)) before and "
+      + "\(Units.duration(after * 1_000_000)) behind"
   }
 }
