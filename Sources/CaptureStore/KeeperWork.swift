@@ -235,7 +235,8 @@ final class KeeperWork: Sendable {
       defer { state.pins = [] }
       return state.pins
     }
-    let outcomes = pins.map { $0.end() }
+    // One that came too late to be begun leaves nothing.
+    let outcomes = pins.filter(\.isBegun).map { $0.end() }
     state.withLock { $0.pinOutcomes += outcomes }
   }
 

@@ -34,6 +34,8 @@ extension ZcapTests {
       var found = 0
       var segments = 0
       var recoveriesKilled = 0
+      var rings = 0
+      var pins = 0
 
       mutating func add(_ run: KillRun) {
         runs += 1
@@ -41,11 +43,14 @@ extension ZcapTests {
         found += run.found
         segments += run.segments
         recoveriesKilled += run.recoveriesKilled
+        rings += run.keep == nil ? 0 : 1
+        pins += run.pins
       }
 
       var description: String {
         "\(runs) kills, \(committed) messages seen before them, \(found) found after them in "
-          + "\(segments) segments, 0 lost, 0 invented; \(recoveriesKilled) kills of zcap recover"
+          + "\(segments) segments, 0 lost, 0 invented; \(recoveriesKilled) kills of zcap recover, \(rings) of rings with "
+          + "\(pins) windows of them"
       }
     }
   }
@@ -58,12 +63,16 @@ private struct KillRun: CustomStringConvertible {
   private let segmentSize: String
   private let sizeMax: Int
   private let sync: String
+  /// Of a ring, which goes around several times: what it keeps.
+  let keep: String?
 
   /// Messages that a reader had seen, and compared, before the kill.
   private(set) var committed: UInt64 = 0
   private(set) var found = 0
   private(set) var segments = 0
   private(set) var recoveriesKilled = 0
+  /// Captures of windows of a ring that were looked at.
+  private(set) var pins = 0
   private var strangers: [UInt64] = []
 
   init(seed: UInt64) throws {
@@ -72,12 +81,14 @@ private struct KillRun: CustomStringConvertible {
     segmentSize = ["64KiB", "64KiB", "128KiB", "1MiB", "256MiB"][random.int(0...4)]
     sizeMax = [10, 300, 3_000, 40_000][random.int(0...3)]
     sync = ["0", "10ms", "1s"][random.int(0...2)]
+    let rings = ["64KiB": "512KiB", "128KiB": "1MiB"]
+    keep = random.int(0...1) == 0 ? rings[segmentSize] : nil
   }
 
   private var path: String { rig.capture("killed") }
 
   var description: String {
-    "segments of \(segmentSize), messages up to \(sizeMax) bytes, --sync \(sync), "
+    "segments of \(segmentSize), \(keep.map { "the last \($0)" } ?? "all") kept, messages up to \(sizeMax) bytes, --sync \(sync), "
       + "\(committed) seen and \(found) found"
   }
 
@@ -91,7 +102,9 @@ private struct KillRun: CustomStringConvertible {
     let publisher = try Publisher(binding: rig.endpoint("load"))
     let recorder = try rig.start(
       ["record", publisher.endpoint, "-o", "killed", "--json", "--min-free", "0"]
-        + ["--segment-size", segmentSize, "--sync", sync])
+        + ["--segment-size", segmentSize, "--sync", sync]
+        // One window for now and then, of messages whose numbers begin with 1.
+        + (keep.map { ["--keep", $0, "--trigger", "load 1", "--after", "0s"] } ?? []))
     try publisher.waitForSubscriptions()
     var reader = CaptureCursor(try Capture(path: path), verifying: .body)
     let bytes = random.int(1...8) << 20
@@ -146,6 +159,7 @@ private struct KillRun: CustomStringConvertible {
     let walk = CaptureWalk(capture)
     segments = try capture.segmentFiles().count
     if !walk.isClean { faults.append("not whole after recovery") }
+    faults += try faultsOfPins()
     let row = try rig.storeRow("killed")
     if row["state"] != "sealed" || row["messages"] != .integer(found) || row["lost"] != 0 {
       faults.append("zcap ls says \(row)")
@@ -156,8 +170,11 @@ private struct KillRun: CustomStringConvertible {
   private mutating func compare(_ when: String) throws -> [String] {
     var walk = CaptureWalk(try Capture(path: path))
     var faults: [String] = []
-    if walk.order != Array(0..<UInt64(walk.order.count)) { faults.append("not contiguous") }
-    if walk.order.count < committed { faults.append("lost: \(walk.order.count) to \(committed)") }
+    let first = walk.order.first ?? 0
+    let next = first + UInt64(walk.order.count)
+    if walk.order != Array(first..<next) { faults.append("not contiguous") }
+    if keep == nil && first > 0 { faults.append("it begins with \(first)") }
+    if next < committed { faults.append("lost: \(next) to \(committed)") }
     if when != "left" && walk.order.count != found { faults.append("not those that were there") }
     // The message that was being copied when the kill came was never committed: a torn tail.
     walk.damages.removeAll { $0.reason == .torn }
@@ -167,5 +184,26 @@ private struct KillRun: CustomStringConvertible {
     }
     found = walk.order.count
     return faults.map { "\(when): \($0)" }
+  }
+
+  /// What is wrong with the windows of a ring that are captures of their own: the ones that were
+  /// being made end where their recorder did.
+  private mutating func faultsOfPins() throws -> [String] {
+    var faults: [String] = []
+    for name in try FileManager.default.contentsOfDirectory(atPath: rig.store)
+    where name.hasPrefix("killed.") {
+      pins += 1
+      // Killed between its directory and its manifest, it is no capture yet.
+      guard let capture = try? Capture(path: rig.capture(name)) else { continue }
+      let walk = CaptureWalk(capture)
+      let first = walk.order.first ?? 0
+      if walk.order != Array(first..<first + UInt64(walk.order.count)) || !walk.isWhole {
+        faults.append("\(name): \(walk.missing) \(walk.damages) \(walk.unreadable)")
+      }
+      for (sequence, message) in walk.messages where message.frames != frames(sequence) {
+        faults.append("\(name): invented: \(sequence)")
+      }
+    }
+    return faults
   }
 }
