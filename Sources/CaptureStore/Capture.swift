@@ -20,6 +20,14 @@ public struct Capture: Sendable {
     (try? FileSystem.system.metadata(path)) ?? nil != nil
   }
 
+  /// Whether a folder is a capture, or what is left of one whose manifest is gone.
+  public static func isFound(at path: String) -> Bool {
+    let files = FileSystem.system
+    if (try? files.metadata(CapturePath.manifest(path))) ?? nil != nil { return true }
+    let names = (try? files.names(in: CapturePath.segments(path))) ?? []
+    return names.contains { CapturePath.segmentNumber($0) != nil }
+  }
+
   /// Whether its oldest segments make room for new ones.
   public var isRing: Bool { manifest.keep != nil }
 

@@ -62,11 +62,35 @@ struct Zcap: ParsableCommand {
       exit(withError: error)
     case .validationFailure:
       let text = message(for: error).split(separator: "\n").first.map(String.init) ?? "bad usage"
-      Console.complain("\(text) (see 'zcap --help' or 'zcap COMMAND --help')")
+      Console.complain("\(text)\(example(for: text)) (see '\(help)')")
     default:
       Console.complain("\(error)")
     }
     Glibc.exit(code.rawValue)
+  }
+
+  /// The command that explains what was not understood.
+  private static var help: String {
+    let names = configuration.subcommands.compactMap { $0.configuration.commandName }
+    guard let name = CommandLine.arguments.dropFirst().first, names.contains(name) else {
+      return "zcap --help"
+    }
+    return "zcap \(name) --help"
+  }
+
+  /// What values look like, by the name that they have in the help.
+  private static let examples = [
+    "time": "10s, 1m30s or 500ms", "when": "2026-11-23T10:00:00Z, +1m30s or -10s",
+    "bytes": "1500, 64MiB or 10GB", "rate": "0.5, 10 or max", "interval": "1s, 0 or always",
+    "space": "5%, 2GiB or 0", "list": "2,3", "key=value": "rig=A", "rule": "auto, frame, delimiter:/ or prefix:4",
+  ]
+
+  /// An example for who gave a value that an option does not understand.
+  private static func example(for text: String) -> String {
+    guard text.contains("is invalid for"), let name = text.split(separator: "<").last,
+      let example = examples[String(name.prefix { $0 != ">" })]
+    else { return "" }
+    return "; say \(example)"
   }
 }
 

@@ -93,6 +93,8 @@ extension BadInput {
     .init(["record", ipc, "--count", "-1"] + newCapture, mention: "--count"),
     .init(["record", ipc, "--duration", "soon"] + newCapture, mention: "soon"),
     .init(["record", ipc, "--duration", "nan"] + newCapture, mention: "nan"),
+    .init(["record", ipc, "--duration", "10S"] + newCapture, mention: "say 10s, 1m30s or 500ms"),
+    .init(["record", ipc, "--size", "1X"] + newCapture, mention: "(see 'zcap record --help')"),
     .init(["record", ipc, "--duration=-1s"] + newCapture, mention: "-1s"),
     .init(["record", ipc, "--size", "0"] + newCapture, mention: "'0'"),
     .init(["record", ipc, "--size", "1XB"] + newCapture, mention: "1XB"),

@@ -151,6 +151,21 @@ extension ZcapTests {
       #expect(try rig.run("trigger", "ring").standardError.contains("nobody records it"))
     }
 
+    /// Who takes it for a ring hears that it is none, and loses nothing.
+    @Test func aTriggerForARecordingThatKeepsEverythingIsTold() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let record = try rig.start(["record", publisher.endpoint, "-o", "all", "--json"])
+      try publisher.waitForSubscriptions()
+      record.send(signal: SIGUSR1)
+      try publisher.publish("topic", "payload")
+      try rig.waitForMessages(1, in: "all")
+      record.send(signal: SIGINT)
+      let run = try record.wait()
+      #expect(run.exitCode == 0, "\(run)")
+      #expect(run.complaints.contains { $0.contains("SIGUSR1") && $0.contains("is no ring") })
+    }
+
     /// What lies in the folder and is no request does not disturb the recorder.
     @Test func aRequestThatNobodyMakesIsPassedOver() throws {
       let rig = try Rig()

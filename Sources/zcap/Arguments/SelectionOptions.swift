@@ -11,12 +11,12 @@ struct SelectionOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Only messages from this time on.", valueName: "time"))
+    help: ArgumentHelp("Only messages from this time on.", valueName: "when"))
   var from: TimePoint?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Only messages before this time.", valueName: "time"))
+    help: ArgumentHelp("Only messages before this time.", valueName: "when"))
   var until: TimePoint?
 
   /// The selection for a capture; throws when `--from` is not before `--until`.

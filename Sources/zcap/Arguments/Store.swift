@@ -28,9 +28,7 @@ enum Store {
   static func captures() throws -> [String] {
     guard access(directory, F_OK) == 0 else { return [] }
     let names = try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
-    return names.map { "\(directory)/\($0)" }.filter {
-      access(CapturePath.manifest($0), F_OK) == 0
-    }
+    return names.map { "\(directory)/\($0)" }.filter(Capture.isFound)
   }
 
   /// Does something with each of the captures that were named, and tells what went wrong with one

@@ -51,6 +51,7 @@ struct BenchCommand: ParsableCommand, CheckedCommand {
     ProcessLimits.keepFreedMemory()
     let stop = StopSignals.token()
     let bench = try RecordingBench(in: folder ?? Store.directory, stop: stop)
+    defer { bench.tidy() }
     var table = Table([
       ("PAYLOAD", .right), ("LIBZMQ", .right), ("RECORDED", .right), ("RATIO", .right),
       ("IN A RING", .right), ("RATIO", .right), ("DISK", .right),
@@ -59,7 +60,10 @@ struct BenchCommand: ParsableCommand, CheckedCommand {
     for size in sizes {
       Console.say("measuring messages of \(Units.binary(size))")
       let result = try bench.measure(payload: size, rounds: rounds)
-      if stop.isRequested { throw ExitCode.incomplete }
+      if stop.isRequested {
+        Console.complain("stopped; messages of \(Units.binary(size)) have no result")
+        throw ExitCode.incomplete
+      }
       if json { write(result) } else { table.add(Self.row(result)) }
     }
     if json { return }
@@ -107,17 +111,31 @@ struct RecordingBench {
   }
 
   private let folder: String
+  /// Folders that were not there before, the innermost first.
+  private let madeFolders: [String]
   private let stop: StopToken
 
   init(in folder: String, stop: StopToken) throws {
     self.folder = folder
     self.stop = stop
+    var made: [String] = []
+    var path = folder
+    while !path.isEmpty, access(path, F_OK) != 0 {
+      made.append(path)
+      path = (path as NSString).deletingLastPathComponent
+    }
+    madeFolders = made
     do {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     } catch {
       throw BenchError.folder(folder, reason: error.localizedDescription)
     }
+  }
+
+  /// Removes the folders that it made, where nobody else has put something into them.
+  func tidy() {
+    for folder in madeFolders { rmdir(folder) }
   }
 
   /// Large enough for a median of seconds, small enough for any disk.

@@ -211,7 +211,13 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     let stop = StopSignals.token()
     let recorder = try Recorder(plan, stop: stop)
     let requests = keep != nil ? try TriggerRequests(plan.capture) : nil
-    if keep != nil { StopSignals.onTrigger { recorder.pin(label: "SIGUSR1") } }
+    StopSignals.onTrigger {
+      if keep != nil {
+        recorder.pin(label: "SIGUSR1")
+      } else {
+        Console.complain("SIGUSR1: \(plan.capture) is no ring; everything is kept anyway")
+      }
+    }
     var report = RecordingReport(
       capture: plan.capture, endpoints: recorder.endpoints.map(\.address), keep: keep,
       isJSON: json)

@@ -25,7 +25,7 @@ struct StoreListing {
     var entries: [Entry] = []
     for name in names.sorted() {
       let path = "\(directory)/\(name)"
-      guard access(CapturePath.manifest(path), F_OK) == 0 else { continue }
+      guard Capture.isFound(at: path) else { continue }
       do {
         let index = try IndexReader(Capture(path: path))
         entries.append(
