@@ -277,13 +277,18 @@ def print_costs(summaries):
     """What recording takes besides time: disk, CPU of the indexer, pauses."""
     print("\ncold: disk over frames' bytes, indexer's share of the CPU time, going on in a segment:")
     for summary in summaries:
-        for run in summary["contenders"].get("cold", {}).get("runs", [])[:1]:
-            cpu = run["cpu_s"]
-            share = cpu.get("zcap indexer", 0) / max(sum(cpu.values()), 0.01)
-            print(
-                f"{size_text(summary['payload_bytes']):>9}  +{100 * (run['space'] - 1):.1f} %"
-                f"  {100 * share:.0f} %  median {run['roll_us_median']:.0f} us,"
-                f" max {run['roll_us_max']:.0f} us")
+        runs = summary["contenders"].get("cold", {}).get("runs", [])
+        if not runs:
+            continue
+        share = statistics.median(
+            run["cpu_s"].get("zcap indexer", 0) / max(sum(run["cpu_s"].values()), 0.01)
+            for run in runs)
+        space = statistics.median(run["space"] for run in runs)
+        roll = statistics.median(run["roll_us_median"] for run in runs)
+        print(
+            f"{size_text(summary['payload_bytes']):>9}  +{100 * (space - 1):.1f} %"
+            f"  {100 * share:.0f} %  median {roll:.0f} us,"
+            f" max {max(run['roll_us_max'] for run in runs):.0f} us")
 
 
 def options():
