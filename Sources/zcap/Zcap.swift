@@ -82,7 +82,8 @@ struct Zcap: ParsableCommand {
   private static let examples = [
     "time": "10s, 1m30s or 500ms", "when": "2026-11-23T10:00:00Z, +1m30s or -10s",
     "bytes": "1500, 64MiB or 10GB", "rate": "0.5, 10 or max", "interval": "1s, 0 or always",
-    "space": "5%, 2GiB or 0", "list": "2,3", "key=value": "rig=A", "rule": "auto, frame, delimiter:/ or prefix:4",
+    "space": "5%, 2GiB or 0", "list": "2,3", "key=value": "rig=A",
+    "rule": "auto, frame, delimiter:/ or prefix:4",
   ]
 
   /// An example for who gave a value that an option does not understand.

@@ -130,7 +130,9 @@ extension ZcapTests {
       try publish(until: 3)
       #expect(try asked.wait().exitCode == 0, "it waits until the capture is whole")
       // What ends with the recording is told by then, but has no place in it any more.
-      func events() throws -> [String?] { try rig.list("ring", "--events").map { $0.text("event") } }
+      func events() throws -> [String?] {
+        try rig.list("ring", "--events").map { $0.text("event") }
+      }
       try waitFor("the recording to say that it has them") { try events().contains("pinned") }
       record.send(signal: SIGINT)
       let run = try record.wait()

@@ -33,7 +33,8 @@ struct RecordingWarning {
     case "index_lag":
       text = "the index is \(Units.count(event.number("messages") ?? 0)) messages behind"
     case "last_segment":
-      text = "no room for another segment: \(reason); recording ends where there is none when this one is full"
+      text =
+        "no room for another segment: \(reason); recording ends where there is none when this one is full"
     case "triggered":
       text = "triggered (\(reason)): \(Self.window(event)) it are kept in \(Self.capture(event))"
     case "pinned":
