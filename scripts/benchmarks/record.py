@@ -40,8 +40,10 @@ from chart import write_chart
 from rig import HERE, TIMEOUT, Rig, free_endpoint, save
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-# Payload: bytes of a ring, of which two and a half are sent.
+# Payload: bytes of a ring.
 RINGS = {64: GIB, KIB: GIB, 16 * KIB: GIB, 256 * KIB: 2 * GIB, 4 * MIB: 2 * GIB}
+# How often a ring goes around: at 1 KiB it takes three seconds to come to its pace, and libzmq two.
+LAPS = 5
 CONTENDERS = ["null", "memory", "cold", "reclaimed", "ring", "mcap", "sqlite"]
 # Over ipc and with 8 endpoints fewer of them, and fewer rounds: the whole takes three quarters of an hour.
 CONTENDERS_ELSEWHERE = ["null", "cold", "ring", "mcap"]
@@ -63,9 +65,9 @@ class Traffic:
         self.ring = int(RINGS[size] * part)
         # A record is 80 to 144 bytes larger than its payload.
         self.lap = self.ring // (size + 128)
-        self.messages = max(100, int(2.5 * self.lap))
+        self.messages = max(100, LAPS * self.lap)
         self.cold_messages = max(100, self.lap)
-        self.slow_messages = max(50, self.messages // 12)
+        self.slow_messages = max(50, self.lap // 5)
 
 
 def bring_memory():
@@ -95,7 +97,7 @@ class Trial:
         return getattr(self, contender)()
 
     def null(self):
-        skip = self.traffic.messages * 3 // 5
+        skip = self.traffic.messages * (LAPS - 1) // LAPS
         all_of_it = self.receive(self.traffic.messages, 0)
         return {"rate": all_of_it, "end_rate": self.receive(self.traffic.messages, skip)}
 
