@@ -312,25 +312,29 @@ extension FileSystem {
     case populateForReading
     /// Read the pages in the background.
     case willNeed
-    /// Bring each page by itself.
+    /// Fault in each page by itself; for a whole mapping.
     case onePageAtATime
-    /// Bring as many as the system finds good: it takes them for one when it writes them.
+    /// Fault in 2 MiB at once, aligned, where the file system can: the system takes them for one
+    /// page, also when it writes them. For a whole mapping.
     case manyPagesAtOnce
+    /// The pages are not used through this mapping for now; what is in them stays in the file.
+    case unused
   }
 
   /// Source: `madvise(2)`.
   func advise(
     _ range: UnsafeMutableRawBufferPointer, _ advice: Advice, _ path: String
   ) throws(StoreError) {
-    let code =
+    let codes =
       switch advice {
-      case .populateForWriting: madv_populate_write
-      case .populateForReading: madv_populate_read
-      case .willNeed: MADV_WILLNEED
-      case .onePageAtATime: MADV_RANDOM
-      case .manyPagesAtOnce: MADV_NORMAL
+      case .populateForWriting: [madv_populate_write]
+      case .populateForReading: [madv_populate_read]
+      case .willNeed: [MADV_WILLNEED]
+      case .onePageAtATime: [MADV_RANDOM, MADV_NOHUGEPAGE]
+      case .manyPagesAtOnce: [MADV_NORMAL, MADV_HUGEPAGE]
+      case .unused: [MADV_DONTNEED]
       }
-    try attempt("read ahead", path) { unsafe calls.madvise(range, code) }
+    for code in codes { try attempt("madvise", path) { unsafe calls.madvise(range, code) } }
   }
 
   /// Puts the pages of a mapped range on stable storage. Source: `msync(2)`.

@@ -9,9 +9,9 @@ struct PageReadAhead {
   private static let horizonSeconds = 0.2
   private static let distanceMax = 64 << 20
   private static let stepSize = 4 << 20
-  /// Below this rate pages are brought one by one: what a sync would write too much is a lot then.
-  private static let slowBytesPerSecond = 4e6
-  /// The rate is not known before.
+  /// Below this rate pages are brought one by one: each sync would write 2 MiB too much else.
+  private static let slowBytesPerSecond = 32e6
+  /// At first the rate is looked at more often: it may be any.
   private static let learningNanoseconds: Int64 = 1_000_000_000
   private let begun = CaptureClock.monotonicNanoseconds()
 
@@ -23,7 +23,10 @@ struct PageReadAhead {
   private var bytesPerSecond = 0.0
 
   /// How long the keeper may sleep: short while much is written.
-  var intervalNanoseconds: Int64 { bytesPerSecond > 1e6 ? 5_000_000 : 100_000_000 }
+  var intervalNanoseconds: Int64 {
+    let isLearning = lastTime - begun < Self.learningNanoseconds
+    return bytesPerSecond > 1e6 || isLearning ? 5_000_000 : 100_000_000
+  }
 
   /// Throws where writing further into the active segment would end in SIGBUS.
   mutating func advance(_ active: SegmentWriter, next: SegmentWriter?) throws(StoreError) {
@@ -36,8 +39,7 @@ struct PageReadAhead {
     }
     measure(active.committedEnd.load(ordering: .acquiring), isNew: isNew)
 
-    let isBulk =
-      bytesPerSecond >= Self.slowBytesPerSecond || lastTime - begun < Self.learningNanoseconds
+    let isBulk = bytesPerSecond >= Self.slowBytesPerSecond
     active.bringPages(inBulk: isBulk)
     let distance = min(Int(bytesPerSecond * Self.horizonSeconds), Self.distanceMax)
     let target = min(lastEnd + distance, active.capacity)
@@ -50,6 +52,7 @@ struct PageReadAhead {
     // Near the end, the beginning of the next segment belongs to the same future.
     guard let next else { return }
     let spill = min(lastEnd + distance - active.capacity, next.capacity)
+    if spareEnd < spill { next.bringPages(inBulk: isBulk) }
     while spareEnd < spill {
       let end = min(spareEnd + Self.stepSize, spill)
       try next.populate(spareEnd..<end, inBulk: isBulk)

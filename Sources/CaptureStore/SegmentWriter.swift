@@ -34,7 +34,7 @@ import Synchronization
   let isUnwanted = Atomic<Bool>(false)
 
   /// The populating thread's own.
-  private var bringsInBulk = true
+  private var bringsInBulk = false
   /// The syncing thread's own: up to here everything is on stable storage.
   private var synchronizedEnd = 0
   /// The same: the file was cut to what is in it.
@@ -68,6 +68,7 @@ import Synchronization
       try files.reserve(file, path, size: size)
       try files.synchronize(file, path)
       mapping = try Mapping(file, path: path, size: size, writable: true, files: files)
+      try? mapping.advise(0..<size, .onePageAtATime)
     } catch {
       try? files.remove(path)
       throw error
@@ -93,7 +94,8 @@ import Synchronization
     try files.reserve(file, path, size: size)
     try files.synchronize(file, path)
     mapping = try Mapping(file, path: path, size: size, writable: true, files: files)
-    bringsInBulk = true
+    bringsInBulk = false
+    bringPages(inBulk: true)
     unsafe base = mapping.buffer.baseAddress!
   }
 
@@ -233,8 +235,9 @@ extension SegmentWriter {
     }
   }
 
-  /// Whether pages are brought in bulk from now on. The system then takes many of them for one, and
-  /// a sync after each second of slow traffic would write them all. For the thread that populates.
+  /// Whether pages are brought in bulk from now on, which takes a tenth of the time. The system then
+  /// takes 2 MiB of them for one, and a sync after each second of slow traffic would write them all.
+  /// For the thread that populates.
   func bringPages(inBulk: Bool) {
     guard inBulk != bringsInBulk else { return }
     bringsInBulk = inBulk
