@@ -1,3 +1,4 @@
+private import CLinux
 import Glibc
 import Synchronization
 
@@ -161,6 +162,7 @@ import Synchronization
       to: base + start, length: length, frameCount: frames.count, bodyCheck: bodyCheck,
       firstSequence: firstSequence, salt: salt)
 
+    prefetch(from: end + Self.prefetchDistance)
     storeZero(at: end)
     publish(UInt32(length).littleEndian, at: start)
     position = end
@@ -208,6 +210,16 @@ import Synchronization
   private func storeZero(at offset: Int) {
     unsafe base.storeBytes(of: 0, toByteOffset: offset, as: UInt64.self)
   }
+
+  /// The lines of some records from here on. A store to one that no cache has is the most expensive
+  /// of a small record: it was a third of `append`.
+  @inline(__always)
+  private func prefetch(from offset: Int) {
+    unsafe prefetch_line(base + offset)
+    unsafe prefetch_line(base + offset + 64)
+  }
+
+  private static let prefetchDistance = 512
 
   @inline(__always)
   private func publish(_ word: UInt32, at offset: Int) {
