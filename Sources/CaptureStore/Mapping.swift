@@ -1,3 +1,5 @@
+import Glibc
+
 /// A mapped file: the owner of its address range, unmapped when the owner goes.
 @safe final class Mapping: @unchecked Sendable {
   let path: String
@@ -24,12 +26,12 @@
     unsafe try files.advise(pages, advice, path)
   }
 
-  /// Puts the pages of a range of offsets on stable storage, where nobody writes but to the last.
+  /// Puts the pages of a range of offsets on stable storage.
   ///
-  /// The whole pages of it are taken out of the address space first, in one go. Else the system
-  /// makes each of them read-only by itself when it writes it, and interrupts every CPU that runs
-  /// a thread of this process each time: that took an eighth of a recording's time. Who needs them
-  /// again faults them in.
+  /// All but the last are taken out of the address space first, in one go, with what the system
+  /// mapped together with them. Else it makes each of them read-only by itself when it writes it,
+  /// and interrupts every CPU that runs a thread of this process each time: that took an eighth of
+  /// a recording's time. Who needs them again faults them in: nothing of what is in them is lost.
   func synchronize(_ range: Range<Int>) throws(StoreError) {
     guard let pages = unsafe pages(range) else { return }
     let lastPage = range.upperBound & ~(Self.pageSize - 1)
@@ -37,7 +39,7 @@
     unsafe try files.synchronize(pages, path)
   }
 
-  private static let pageSize = 4096
+  private static let pageSize = Int(getpagesize())
 
   /// A range of offsets rounded outwards to whole pages; nil when it is empty.
   private func pages(_ range: Range<Int>) -> UnsafeMutableRawBufferPointer? {

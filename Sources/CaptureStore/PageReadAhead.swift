@@ -9,8 +9,9 @@ struct PageReadAhead {
   private static let horizonSeconds = 0.2
   private static let distanceMax = 64 << 20
   private static let stepSize = 4 << 20
-  /// Below this rate pages are brought one by one: each sync would write 2 MiB too much else.
-  private static let slowBytesPerSecond = 32e6
+  /// Where less is written in a second pages are brought one by one: each sync would write 2 MiB too
+  /// much else. A second, since a camera that sends a picture now and then is slow, too.
+  private static let bytesPerSecondMany = 32_000_000
   /// At first the rate is looked at more often: it may be any.
   private static let learningNanoseconds: Int64 = 1_000_000_000
   private let begun = CaptureClock.monotonicNanoseconds()
@@ -21,6 +22,13 @@ struct PageReadAhead {
   private var lastEnd = 0
   private var lastTime = CaptureClock.monotonicNanoseconds()
   private var bytesPerSecond = 0.0
+  private var thisSecond = Second(begun: CaptureClock.monotonicNanoseconds())
+  private var lastSecond = Second(begun: 0)
+
+  private struct Second {
+    var begun: Int64
+    var bytes = 0
+  }
 
   /// How long the keeper may sleep: short while much is written.
   var intervalNanoseconds: Int64 {
@@ -39,7 +47,7 @@ struct PageReadAhead {
     }
     measure(active.committedEnd.load(ordering: .acquiring), isNew: isNew)
 
-    let isBulk = bytesPerSecond >= Self.slowBytesPerSecond
+    let isBulk = max(thisSecond.bytes, lastSecond.bytes) >= Self.bytesPerSecondMany
     active.bringPages(inBulk: isBulk)
     let distance = min(Int(bytesPerSecond * Self.horizonSeconds), Self.distanceMax)
     let target = min(lastEnd + distance, active.capacity)
@@ -64,6 +72,11 @@ struct PageReadAhead {
   private mutating func measure(_ end: Int, isNew: Bool) {
     let now = CaptureClock.monotonicNanoseconds()
     let seconds = max(Double(now - lastTime) / 1e9, 1e-4)
+    if now - thisSecond.begun >= 1_000_000_000 {
+      lastSecond = thisSecond
+      thisSecond = Second(begun: now)
+    }
+    thisSecond.bytes += end - lastEnd
     if !isNew {
       let present = Double(end - lastEnd) / seconds
       bytesPerSecond = max(present, bytesPerSecond * 0.9)
