@@ -20,6 +20,7 @@ public final class IndexReader {
   let endings: SegmentEndings?
   /// Messages that an index knew behind the end of the segments.
   let lostAtEnd: Int64
+  private let stretchCache = BlockStretchCache()
 
   public init(_ capture: Capture) throws {
     self.capture = capture
@@ -81,6 +82,11 @@ public final class IndexReader {
       try completed.retire(before: first, &walk)
     }
     return completed
+  }
+
+  /// When the blocks were recorded, in the rough.
+  func stretches(_ database: Database) throws -> BlockStretches {
+    try stretchCache.stretches(database)
   }
 
   // MARK: - Totals

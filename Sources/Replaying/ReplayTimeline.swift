@@ -105,7 +105,7 @@ final class ReplayTimeline: Sendable {
       var reader = try source.index.messages(source.selection, pool: source.pool)
       clock.beginLoop()
       var count = 0
-      while let message = reader.next() {
+      while let message = try reader.next() {
         let endpoint = Int(message.record.endpoint)
         guard source.socketByEndpoint.indices.contains(endpoint),
           let socket = source.socketByEndpoint[endpoint]

@@ -62,7 +62,7 @@ public final class Replayer: @unchecked Sendable {
     _ index: IndexReader, _ selection: Selection, _ socketByEndpoint: [Int?], _ pool: SegmentPool
   ) throws -> Bool {
     var reader = try index.messages(selection, pool: pool)
-    while let message = reader.next() {
+    while let message = try reader.next() {
       let endpoint = Int(message.record.endpoint)
       if socketByEndpoint.indices.contains(endpoint), socketByEndpoint[endpoint] != nil {
         return true

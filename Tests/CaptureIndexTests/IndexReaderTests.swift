@@ -103,7 +103,7 @@ import Threads
     let reader = try IndexReader(capture)
     var found = try reader.messages(Selection(), pool: SegmentPool(capture))
     var count: UInt64 = 0
-    while let message = found.next() {
+    while let message = try found.next() {
       #expect(message.record.sequence == count)
       count += 1
     }

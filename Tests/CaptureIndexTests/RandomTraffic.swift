@@ -104,7 +104,7 @@ struct IndexContent: Equatable {
   ) throws -> [RecordedMessage] {
     var messages: [RecordedMessage] = []
     var found = try reader.messages(selection, pool: SegmentPool(reader.capture))
-    while let message = found.next() { messages.append(message) }
+    while let message = try found.next() { messages.append(message) }
     return messages
   }
 }

@@ -55,7 +55,7 @@ import Testing
     let anew = try IndexReader(capture).overview()
     #expect(anew == overview)
     var messages = try IndexReader(capture).messages(Selection(), pool: SegmentPool(capture))
-    #expect(messages.next()?.record.sequence == first)
+    #expect(try messages.next()?.record.sequence == first)
   }
 
   /// `lag`: how many messages come between two calls of the indexer; more than a ring holds.
@@ -96,7 +96,7 @@ import Testing
     let walk = CaptureWalk(capture)
     #expect(try reader.overview().messages == Int64(walk.order.count))
     var messages = try reader.messages(Selection(), pool: SegmentPool(capture))
-    #expect(messages.next()?.record.sequence == walk.order.first)
+    #expect(try messages.next()?.record.sequence == walk.order.first)
     #expect(try IndexVerification.verify(capture) == .behind)
     try writer.finish()
     while try indexer.advance() == .behind {}
@@ -136,11 +136,11 @@ import Testing
     try Self.append(250, to: writer)
     while try indexer.advance() == .behind {}
     var messages = try IndexReader(capture).messages(Selection(), pool: SegmentPool(capture))
-    let first = messages.next()
+    let first = try messages.next()
     #expect(first?.record.sequence == 0)
     try Self.append(2000, to: writer)
     var count = 1
-    while let message = messages.next() {
+    while let message = try messages.next() {
       count += 1
       #expect(message.record.sequence < 250)
     }
@@ -148,6 +148,35 @@ import Testing
     #expect(messages.damages == 0 && messages.messagesMissing == 0)
     #expect(messages.messagesRetired > 0 && count > 10)
     #expect(Int64(count) + messages.messagesRetired == 250)
+    try writer.finish()
+  }
+
+  /// The index forgets them before their page of blocks is fetched.
+  @Test func whatTheIndexForgotMeanwhileIsCounted() throws {
+    let directory = try TemporaryDirectory()
+    let writer = try Self.makeWriter(directory.file("c"))
+    let capture = try Capture(path: writer.path)
+    let indexer = try Indexer(continuing: capture, rule: .auto, verifying: .header)
+    try Self.append(250, to: writer)
+    while try indexer.advance() == .behind {}
+    let reader = try IndexReader(capture)
+    #expect(reader.isOnDisk)
+    let pool = SegmentPool(capture)
+    var messages = MessageReader(
+      capture: capture, pool: pool, selection: Selection(), rule: .auto,
+      blocks: try BlockPages(reader, Selection(), pageSizes: 1...1), tagger: nil)
+    #expect(try messages.next()?.record.sequence == 0)
+    for _ in 0..<20 {
+      try Self.append(100, to: writer)
+      while try indexer.advance() == .behind {}
+    }
+    var count: Int64 = 1
+    while let message = try messages.next() {
+      count += 1
+      #expect(message.record.sequence < 250)
+    }
+    #expect(messages.damages == 0 && messages.messagesMissing == 0)
+    #expect(messages.messagesRetired > 0 && count + messages.messagesRetired == 250)
     try writer.finish()
   }
 }

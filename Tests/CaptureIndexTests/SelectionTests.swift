@@ -115,7 +115,7 @@ import Testing
     }
     var found = try reader.messages(Selection(), pool: SegmentPool(reader.capture))
     var sequences: [UInt64] = []
-    while let message = found.next() { sequences.append(message.record.sequence) }
+    while let message = try found.next() { sequences.append(message.record.sequence) }
     #expect(found.damages == 1)
     #expect(sequences == Array(0..<700) + Array(701..<1_500))
   }
@@ -127,7 +127,7 @@ import Testing
     try #require(pwrite(file, [0, 0, 0, 0], 4, off_t(victim.record.offset)) == 4)
     var found = try reader.messages(Selection(), pool: SegmentPool(reader.capture))
     var count = 0
-    while found.next() != nil { count += 1 }
+    while try found.next() != nil { count += 1 }
     #expect(count < 1_500 && found.damages > 0)
   }
 }

@@ -43,7 +43,7 @@ import Testing
     let reader = try IndexReader(capture)
     var found = try reader.messages(Selection(), pool: SegmentPool(capture))
     var messages: [RecordedMessage] = []
-    while let message = found.next() { messages.append(message) }
+    while let message = try found.next() { messages.append(message) }
     return messages
   }
 

@@ -22,7 +22,7 @@ struct MessageListing {
     let endpointWidth = endpoints.count > 1 ? endpoints.map { Self.cell($0).count }.max() : nil
     if !isJSON { output.writeLine(Self.title(endpointWidth)) }
     var count = 0
-    while count < limit ?? .max, !output.isClosed, let message = reader.next() {
+    while count < limit ?? .max, !output.isClosed, let message = try reader.next() {
       let number = Int(message.record.endpoint)
       let endpoint = endpoints.indices.contains(number) ? endpoints[number] : "?"
       let tag = tagger.tag(of: message)
