@@ -10,6 +10,14 @@ extension Row {
     return value
   }
 
+  /// By the place of the column, for many rows.
+  func integer(at column: Int) throws -> Int64 {
+    guard column < count, let value = Int64.fromDatabaseValue(self[column]) else {
+      throw Self.damage("column \(column)")
+    }
+    return value
+  }
+
   /// A number that is not negative: a count, an offset, an id.
   func count(_ column: String, max: Int = .max) throws -> Int {
     Int(try integer(column, in: 0...Int64(max)))

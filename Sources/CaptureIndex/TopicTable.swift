@@ -34,15 +34,17 @@ struct TopicTable {
     return id != Self.noTopic && id <= count && isEqual(topic, ranges[id])
   }
 
+  /// The id of a topic that has been seen and has one of its own; else nil.
+  func known(_ topic: RawSpan) -> ID? {
+    let id = Int(slots[slot(of: topic)])
+    return id != 0 ? id : nil
+  }
+
   /// The id of a topic, a new one when it has not been seen.
   mutating func id(of topic: RawSpan?) -> ID {
     guard let topic else { return Self.noTopic }
-    var slot = Int(truncatingIfNeeded: hash(topic)) & (slots.count - 1)
-    while slots[slot] != 0 {
-      let id = Int(slots[slot])
-      if isEqual(topic, ranges[id]) { return id }
-      slot = (slot + 1) & (slots.count - 1)
-    }
+    let slot = slot(of: topic)
+    if slots[slot] != 0 { return Int(slots[slot]) }
     guard count < Self.countMax else { return Self.overflow }
     let start = bytes.count
     for offset in 0..<topic.byteCount { bytes.append(topic.byte(at: offset)) }
@@ -50,6 +52,16 @@ struct TopicTable {
     slots[slot] = Int32(count)
     if count * 2 > slots.count { grow() }
     return count
+  }
+
+  /// Where a topic is, or would be.
+  @inline(__always)
+  private func slot(of topic: RawSpan) -> Int {
+    var slot = Int(truncatingIfNeeded: hash(topic)) & (slots.count - 1)
+    while slots[slot] != 0 && !isEqual(topic, ranges[Int(slots[slot])]) {
+      slot = (slot + 1) & (slots.count - 1)
+    }
+    return slot
   }
 
   private func hash(_ topic: RawSpan) -> UInt64 {

@@ -42,6 +42,10 @@ private func change(_ index: String, _ sql: String) throws {
     selection.codecs = ["json"]
     selection.from = 0
     _ = try? IndexContent.messages(reader, selection)
+    for selection in [selection, Selection()] {
+      let pool = SegmentPool(capture)
+      _ = try? reader.lastMessages(selection, before: .max, pool: pool)
+    }
   }
 
   /// Makes the walk go on from the beginning, with all that the index says of the past.
@@ -81,6 +85,14 @@ private func change(_ index: String, _ sql: String) throws {
       "offset = 7", "offset = -8", "offset = 9223372036854775800", "segment = -1",
       "segment = 'x'", "segment = 9223372036854775807", "first_sequence = -1",
       "end_offset = 9223372036854775807", "end_offset = -1", "end_offset = 'x'",
+      "first_time_ns = 'x'", "last_time_ns = -9223372036854775808", "messages = -1",
+      "messages = 9223372036854775807", "id = -id", "id = id + 9223372036854770000",
+    ],
+    "block_summary": [
+      "block = -1 - block", "block = 9223372036854775807 - block",
+      "summary = summary + 1000", "summary = -1 - summary", "first_time_ns = 'x'",
+      "last_time_ns = 'x'", "first_time_ns = 9223372036854775807",
+      "last_time_ns = -9223372036854775808",
     ],
     "era": [
       "endpoint = -1" + again, "topic = -1" + again, "topic = 1000000000000" + again,

@@ -179,4 +179,32 @@ import Testing
     #expect(messages.messagesRetired > 0 && count + messages.messagesRetired == 250)
     try writer.finish()
   }
+
+  @Test func theLastMessagesOfWhatIsLeftAreFound() throws {
+    let directory = try TemporaryDirectory()
+    let writer = try Self.makeWriter(directory.file("c"))
+    let capture = try Capture(path: writer.path)
+    let indexer = try Indexer(continuing: capture, rule: .auto, verifying: .header)
+    try Self.append(90, to: writer)
+    while try indexer.advance() == .behind {}
+    let early = try IndexReader(capture)
+    func last(_ reader: IndexReader) throws -> [UInt64] {
+      try reader.lastMessages(Selection(), before: .max, pool: SegmentPool(capture))
+        .map(\.record.sequence)
+    }
+    #expect(try last(early) == [88, 89])
+    try Self.append(2_000, to: writer)
+    #expect(try last(early) == [], "the segments made room, and the index does not know")
+    while try indexer.advance() == .behind {}
+    let walk = CaptureWalk(capture)
+    for reader in [early, try IndexReader(capture)] {
+      var model: [[UInt8]: UInt64] = [:]
+      for sequence in walk.order {
+        let message = walk.messages[sequence]!
+        model[message.frames[0] + [UInt8(message.endpoint)]] = sequence
+      }
+      #expect(try last(reader) == model.values.sorted())
+    }
+    try writer.finish()
+  }
 }
