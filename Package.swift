@@ -20,6 +20,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     .systemLibrary(name: "CLinux"),
@@ -42,7 +43,10 @@ let package = Package(
       swiftSettings: memory),
     .target(
       name: "Replaying",
-      dependencies: ["CLinux", "Threads", "ZeroMQ", "CaptureStore", "CaptureIndex"],
+      dependencies: [
+        "CLinux", "Threads", "ZeroMQ", "CaptureStore", "CaptureIndex",
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ],
       swiftSettings: memory),
     .executableTarget(
       name: "zcap",
@@ -92,7 +96,8 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "zcapTests",
-      dependencies: ["zcap", "CaptureStore", "ZeroMQ", "TestSupport"], exclude: ["Scripts"],
+      dependencies: ["zcap", "CaptureStore", "Replaying", "ZeroMQ", "TestSupport"],
+      exclude: ["Scripts"],
       swiftSettings: strict),
   ]
 )

@@ -51,6 +51,27 @@ import ZeroMQ
     return ended
   }
 
+  /// The connection that has the most waiting for its peer; nil where none has.
+  ///
+  /// Source: `ioctl(2)`, SIOCOUTQ.
+  func slowest() throws(ZeroMQError) -> CInt? {
+    _ = try update()
+    let waiting = connected.map { (undelivered_bytes($0), $0) }.filter { $0.0 > 0 }
+    return waiting.max { $0.0 < $1.0 }?.1
+  }
+
+  /// Ends a connection, whatever its peer has not taken. Source: `shutdown(2)`.
+  static func end(_ descriptor: CInt) { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
+  /// `127.0.0.1:40312`, `[::1]:40312`, `process 4711`; nil where the system does not tell.
+  ///
+  /// Source: `getpeername(2)`, `unix(7)`, SO_PEERCRED.
+  static func name(of descriptor: CInt) -> String? {
+    var text = [CChar](repeating: 0, count: peer_name_size)
+    guard unsafe peer_name(descriptor, &text) == 0 else { return nil }
+    return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
   /// Takes a hold of every connection, to be made before the socket closes. Source: `dup(2)`.
   func hold() throws(ZeroMQError) -> [HeldConnection] {
     _ = try update()

@@ -27,6 +27,8 @@ public struct ReplayPlan: Sendable {
     case pub
     /// To one of the peers in turn.
     case push
+    /// The same, where the peers answer; what they answer is not looked at.
+    case dealer
   }
 
   public enum Pace: Sendable, Equatable {
@@ -34,6 +36,39 @@ public struct ReplayPlan: Sendable {
     case rate(Double)
     /// As fast as the peers take it.
     case max
+    /// So many a second, evenly, whatever the recorded times are.
+    case messagesPerSecond(Double)
+    /// So many bytes of frames a second, whatever the recorded times are.
+    case bytesPerSecond(Double)
+  }
+
+  /// What happens when the peers or the machine do not keep up with the timeline.
+  public enum LatePolicy: String, CaseIterable, Sendable {
+    /// Late messages go out at once, until the timeline is caught up with.
+    case slip
+    /// Messages that are later than `latenessMax` are not sent, and counted.
+    case drop
+    /// The rest of the timeline moves by as much: gaps are never shorter than they should be.
+    case keepGaps = "keep-gaps"
+  }
+
+  /// What happens when a peer takes nothing for longer than `stallNanosecondsMax`.
+  public enum StallPolicy: String, CaseIterable, Sendable {
+    /// The replay ends.
+    case fail
+    /// The peer that takes nothing is disconnected, and the others go on.
+    case dropPeer = "drop-peer"
+  }
+
+  /// Another beginning for the first frame of messages: the one case in which a frame is rewritten.
+  public struct TopicMapping: Hashable, Sendable {
+    public var old: [UInt8]
+    public var new: [UInt8]
+
+    public init(old: [UInt8], new: [UInt8]) {
+      self.old = old
+      self.new = new
+    }
   }
 
   public var routing: Routing
@@ -46,6 +81,26 @@ public struct ReplayPlan: Sendable {
   public var peersAwaited = 0
   /// How long to wait for them; nil is without limit.
   public var waitNanosecondsMax: Int64?
+  /// PUB: prefixes that a subscriber of every socket has asked for before the first message goes out:
+  /// for all of them, or for some that start so.
+  public var topicsAwaited: [[UInt8]] = []
+  /// Silences longer than this are played as if they were this long; nil keeps them.
+  public var gapNanosecondsMax: Int64?
+  public var late = LatePolicy.slip
+  /// Nanoseconds behind its deadline from which a message counts as late; nil counts none.
+  public var latenessMax: Int64?
+  /// How long before a deadline the sending thread stops to sleep and spins. The system wakes a
+  /// sleeper some tens of microseconds late; 0 saves the CPU time.
+  public var spinNanoseconds: Int64 = 60_000
+  /// Topics whose last earlier message is sent first wherever the replay begins or goes on in the
+  /// middle: at `selection.from`, and after a seek.
+  public var stateFirst: [[UInt8]] = []
+  public var topicMappings: [TopicMapping] = []
+  /// PUB: full peers lose messages, as with any PUB, and nobody counts them.
+  public var isDropAllowed = false
+  /// How long peers may take nothing; nil is without limit.
+  public var stallNanosecondsMax: Int64?
+  public var stall = StallPolicy.fail
   /// How long the end waits for peers to take what was sent.
   public var lingerNanoseconds: Int64 = 30_000_000_000
 
@@ -55,89 +110,4 @@ public struct ReplayPlan: Sendable {
   public var sendHighWaterMark = Self.sendHighWaterMarkDefault
 
   public init(routing: Routing) { self.routing = routing }
-}
-
-/// How a replay stands.
-public struct ReplayStatus: Sendable {
-  public enum Phase: Sendable { case waitingForPeers, playing, draining }
-
-  public var phase: Phase
-  public var elapsedNanoseconds: Int64
-  public var messages: UInt64
-  public var bytes: UInt64
-  /// How far the recorded time has been played, over all loops.
-  public var timelineNanoseconds: Int64
-  /// How long full peers held the replay up.
-  public var heldNanoseconds: Int64
-  /// While waiting: the fewest peers that a socket has.
-  public var peers: Int
-}
-
-/// How a replay ended.
-public struct ReplaySummary: Sendable {
-  public var messages: UInt64 = 0
-  /// Bytes of frames.
-  public var bytes: UInt64 = 0
-  /// From the first message's deadline to the last message sent.
-  public var durationNanoseconds: Int64 = 0
-  /// The same span in the recording.
-  public var timelineNanoseconds: Int64 = 0
-  /// How long full peers held the replay up.
-  public var heldNanoseconds: Int64 = 0
-  /// The latest that a message went out behind its deadline; 0 at full speed.
-  public var latenessNanosecondsMax: Int64 = 0
-  /// Places of the capture that could not be read: records, or what is left of a segment.
-  public var damages = 0
-  /// Messages that the index knows and that are not there any more: they were not sent.
-  public var messagesMissing: Int64 = 0
-  /// Messages of a ring that made room for newer ones before they were read.
-  public var messagesRetired: Int64 = 0
-  /// What the capture lacks in the span of the selection.
-  public var source = Completeness()
-  /// A stop was requested before the end.
-  public var isStopped = false
-  /// It was asked to go on until it is stopped.
-  public var isEndless = false
-  /// Peers did not take everything within the linger.
-  public var isCutShort = false
-  /// How long the end could wait: shorter when it was stopped.
-  public var lingerNanoseconds: Int64 = 0
-  /// Endpoints of PUB sockets that nobody subscribed to: what went out there reached no one.
-  public var endpointsWithoutPeer: [String] = []
-
-  /// Recorded time over elapsed time; nil where one of them is zero.
-  public var achievedRate: Double? {
-    guard durationNanoseconds > 0, timelineNanoseconds > 0 else { return nil }
-    return Double(timelineNanoseconds) / Double(durationNanoseconds)
-  }
-
-  public var isComplete: Bool {
-    damages == 0 && messagesMissing == 0 && messagesRetired == 0 && source.isComplete && !isCutShort
-      && (!isStopped || isEndless)
-  }
-}
-
-/// Why a replay could not start or go on.
-public enum ReplayError: Error, CustomStringConvertible, Sendable {
-  case nothingSelected(capture: String)
-  /// All of it was selected.
-  case nothingThere(capture: String, reason: String)
-  case unknownEndpoint(address: String, known: [String])
-  case peersMissing(found: Int, wanted: Int, seconds: Double)
-  case unreadable(reason: String)
-
-  public var description: String {
-    switch self {
-    case .nothingSelected(let capture):
-      "\(capture): no message matches the selection; `zcap ls \(capture)` shows what is there"
-    case .nothingThere(let capture, let reason):
-      "\(capture): \(reason)"
-    case .unknownEndpoint(let address, let known):
-      "\(address): not an endpoint of the capture; it has \(known.joined(separator: ", "))"
-    case .peersMissing(let found, let wanted, let seconds):
-      "only \(found) of \(wanted) subscribers came within \(seconds) s; nothing was sent"
-    case .unreadable(let reason):
-      "reading ahead failed: \(reason)"
-    }
-  }
 }

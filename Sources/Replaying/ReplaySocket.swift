@@ -14,23 +14,28 @@ import ZeroMQ
   private let socket: Socket
   private let kind: ReplayPlan.SocketKind
   private let connections: PeerConnections
-  /// PUB: subscriptions by connection.
-  private var subscriptions: [Int: Int] = [:]
-  private var subscription = Message(reservingFrames: 1)
+  /// PUB: what each connection has subscribed to, and how often.
+  private var subscriptions: [Int: [[UInt8]: Int]] = [:]
+  /// Subscriptions, or what a DEALER's peers answer.
+  private var received = Message(reservingFrames: 1)
+  private let topicMappings: [ReplayPlan.TopicMapping]
+  /// The first frame of a message whose topic has another beginning.
+  private var rewritten: [UInt8] = []
 
   init(
     _ target: ReplayPlan.Target, _ plan: ReplayPlan, in context: Context
   ) throws(ZeroMQError) {
     kind = plan.kind
-    socket = try Socket(plan.kind == .pub ? .xpub : .push, in: context)
+    topicMappings = plan.topicMappings
+    socket = try Socket(plan.kind.socketType, in: context)
     try socket.set(.sendHighWaterMark, plan.sendHighWaterMark)
     try socket.set(.sendTimeoutMilliseconds, Self.sendTimeoutMilliseconds)
     try socket.set(.lingerMilliseconds, Int(plan.lingerNanoseconds / 1_000_000))
     switch plan.kind {
     case .pub:
-      try socket.set(.xpubNoDrop, true)
+      try socket.set(.xpubNoDrop, !plan.isDropAllowed)
       try socket.set(.xpubVerboser, true)
-    case .push:
+    case .push, .dealer:
       break
     }
     connections = try PeerConnections(socket)
@@ -43,38 +48,44 @@ import ZeroMQ
     }
   }
 
-  /// Peers there are now: subscribers of anything for PUB, connections for PUSH.
+  /// Peers there are now: subscribers of anything for PUB, connections for the others.
   func countPeers() throws(ZeroMQError) -> Int {
-    switch kind {
-    case .pub:
-      try readSubscriptions()
-      return subscriptions.count
-    case .push:
-      _ = try connections.update()
-      return connections.count
+    try readPeers()
+    return kind == .pub ? subscriptions.count : connections.count
+  }
+
+  /// PUB: whether somebody subscribed to all topics that start with a prefix, or to some of them.
+  func isAwaited(_ prefix: [UInt8]) -> Bool {
+    subscriptions.values.contains { wanted in
+      wanted.keys.contains { $0.starts(with: prefix) || prefix.starts(with: $0) }
     }
   }
 
-  /// Each frame that an XPUB receives is a byte, 1 or 0, and the prefix. A peer may subscribe to
-  /// many prefixes, so peers are told apart by their connection.
-  func readSubscriptions() throws(ZeroMQError) {
+  /// Reads what came from peers: each frame that an XPUB receives is a byte, 1 or 0, and a prefix. A
+  /// peer may subscribe to many, so peers are told apart by their connection.
+  func readPeers() throws(ZeroMQError) {
     let ended = try connections.update()
-    guard kind == .pub else { return }
-    while try socket.receive(into: &subscription, waiting: false) {
-      guard let isNew = Self.isNew(subscription) else { continue }
+    guard kind != .push else { return }
+    while try socket.receive(into: &received, waiting: false) {
       // What libzmq itself takes back for a peer that is gone comes without a connection.
-      guard let peer = subscription.connection else { continue }
-      let count = subscriptions[peer, default: 0] + (isNew ? 1 : -1)
-      subscriptions[peer] = count > 0 ? count : nil
+      guard kind == .pub, let peer = received.connection,
+        let (isNew, prefix) = Self.subscription(received)
+      else { continue }
+      let count = subscriptions[peer, default: [:]][prefix, default: 0] + (isNew ? 1 : -1)
+      subscriptions[peer, default: [:]][prefix] = count > 0 ? count : nil
+      if subscriptions[peer]?.isEmpty == true { subscriptions[peer] = nil }
       hadPeer = hadPeer || isNew
     }
     for descriptor in ended { subscriptions[Int(descriptor)] = nil }
   }
 
-  /// Whether a message of an XPUB is a subscription or the end of one; nil for anything else.
-  private static func isNew(_ message: borrowing Message) -> Bool? {
-    let first = unsafe message.frames[0].first
-    return first.flatMap { $0 <= 1 ? $0 == 1 : nil }
+  /// A subscription that an XPUB received, or the end of one; nil for anything else.
+  private static func subscription(
+    _ message: borrowing Message
+  ) -> (isNew: Bool, prefix: [UInt8])? {
+    let frame = unsafe message.frames[0]
+    guard let marker = unsafe frame.first, marker <= 1 else { return nil }
+    return (marker == 1, unsafe Array(frame.dropFirst()))
   }
 
   /// Sends a recorded message, its frames in place. False when there is no room, at once or after
@@ -90,7 +101,11 @@ import ZeroMQ
       // Once libzmq took the first frame it takes the others; waiting for them is a formality.
       repeat {
         let isSent = unsafe try frame.withUnsafeBytes { bytes throws(ZeroMQError) in
-          unsafe try socket.send(constant: bytes, more: more, waiting: waiting || index > 0)
+          if index == 0, unsafe rewrite(bytes) {
+            return try sendRewritten(more: more, waiting: waiting)
+          }
+          return unsafe try socket.send(
+            constant: bytes, more: more, waiting: waiting || index > 0)
         }
         if isSent { break }
         if index == 0 { return false }
@@ -99,9 +114,46 @@ import ZeroMQ
     return true
   }
 
+  private func sendRewritten(more: Bool, waiting: Bool) throws(ZeroMQError) -> Bool {
+    let topic = rewritten
+    return unsafe try topic.span.withUnsafeBytes { bytes throws(ZeroMQError) in
+      unsafe try socket.send(bytes, more: more, waiting: waiting)
+    }
+  }
+
+  /// Gives a topic the beginning that it is mapped to. False where it stays as it is.
+  private func rewrite(_ topic: UnsafeRawBufferPointer) -> Bool {
+    guard !topicMappings.isEmpty,
+      let mapping = topicMappings.first(where: { unsafe topic.starts(with: $0.old) })
+    else { return false }
+    rewritten.removeAll(keepingCapacity: true)
+    rewritten += mapping.new
+    unsafe rewritten += topic[mapping.old.count...]
+    return true
+  }
+
+  /// Who keeps this socket from sending: the peer that has the most waiting for it.
+  func slowestPeer() -> (connection: CInt, name: String?)? {
+    guard let slowest = try? connections.slowest() else { return nil }
+    return (slowest, PeerConnections.name(of: slowest))
+  }
+
+  /// Disconnects a peer.
+  func drop(_ connection: CInt) { PeerConnections.end(connection) }
+
   /// Keeps its connections up beyond its own end, and sets how long that end may wait.
   func prepareEnd(lingerMilliseconds: Int) -> [HeldConnection] {
     try? socket.set(.lingerMilliseconds, lingerMilliseconds)
     return (try? connections.hold()) ?? []
+  }
+}
+
+extension ReplayPlan.SocketKind {
+  fileprivate var socketType: SocketType {
+    switch self {
+    case .pub: .xpub
+    case .push: .push
+    case .dealer: .dealer
+    }
   }
 }

@@ -9,8 +9,12 @@ struct ReplayItem {
   /// Which socket it goes out on.
   let socket: Int
   let frameBytes: Int
-  /// Nanoseconds from the first message of the first loop.
+  /// Nanoseconds of recorded time that are played before it, over all loops and seeks.
   let timeline: Int64
+  /// When it was received.
+  let unixNanoseconds: Int64
+  /// It is not part of the timeline: the last message of its topic before where that begins.
+  let isState: Bool
 }
 
 /// The thread that reads ahead: finds the selected messages, checks every byte of them, which
@@ -23,7 +27,19 @@ final class ReplayTimeline: Sendable {
   /// Batches read ahead of the sender.
   private static let batchesAheadMax = 4
 
+  /// Where a timeline begins.
+  struct Start {
+    /// How many loops came before.
+    var loop = 0
+    /// Unix nanoseconds; nil for the beginning of the selection.
+    var time: Int64?
+    /// Of recorded time, played before.
+    var played: Int64 = 0
+  }
+
   struct Batch {
+    /// Of its messages.
+    var loop = 0
     var items: [ReplayItem] = []
     /// Places that could not be read, up to here.
     var damages = 0
@@ -49,14 +65,11 @@ final class ReplayTimeline: Sendable {
   private let state = Guarded(State())
   private let thread: WorkerThread
 
-  /// Starts to read. `socketByEndpoint` has nil where messages are not sent.
+  /// Starts to read.
   init(
-    _ index: IndexReader, _ selection: Selection, loops: Int?, socketByEndpoint: [Int?],
-    pool: SegmentPool
+    _ index: IndexReader, _ plan: ReplayPlan, _ route: Route, from start: Start, pool: SegmentPool
   ) {
-    let source = Source(
-      index: index, selection: selection, loops: loops, socketByEndpoint: socketByEndpoint,
-      pool: pool)
+    let source = Source(index: index, plan: plan, start: start, route: route, pool: pool)
     thread = WorkerThread(name: "zcap reader") { [state] in
       do {
         try Self.read(source, into: state)
@@ -90,31 +103,32 @@ final class ReplayTimeline: Sendable {
   /// What the thread works on; it alone, once it runs.
   private struct Source: @unchecked Sendable {
     let index: IndexReader
-    let selection: Selection
-    let loops: Int?
-    let socketByEndpoint: [Int?]
+    let plan: ReplayPlan
+    let start: Start
+    let route: Route
     let pool: SegmentPool
   }
 
   private static func read(_ source: Source, into state: Guarded<State>) throws {
-    var batch = Batch()
-    var bytes = 0
-    var clock = TimelineClock()
-    var loop = 0
-    while loop < source.loops ?? .max {
-      var reader = try source.index.messages(source.selection, pool: source.pool)
-      clock.beginLoop()
+    var clock = TimelineClock(
+      played: source.start.played, gapNanosecondsMax: source.plan.gapNanosecondsMax)
+    for loop in source.start.loop..<(source.plan.loops ?? .max) {
+      var selection = source.plan.selection
+      let begin = loop == source.start.loop ? source.start.time : nil
+      if let begin { selection.from = begin }
+      var batch = Batch(loop: loop)
+      var bytes = 0
+      if let from = selection.from {
+        batch.items = try stateItems(source, before: from, played: clock.played)
+      }
+      var reader = try source.index.messages(selection, pool: source.pool)
+      clock.beginLoop(at: begin)
       var count = 0
       while let message = try reader.next() {
-        let endpoint = Int(message.record.endpoint)
-        guard source.socketByEndpoint.indices.contains(endpoint),
-          let socket = source.socketByEndpoint[endpoint]
-        else { continue }
+        guard let socket = source.route.socket(of: message.record) else { continue }
         count += 1
         batch.items.append(
-          ReplayItem(
-            segment: message.segment, record: message.record, socket: socket,
-            frameBytes: message.frameBytes, timeline: clock.position(of: message)))
+          ReplayItem(message, socket: socket, timeline: clock.position(of: message)))
         bytes += message.record.length
         if batch.items.count >= batchItemsMax || bytes >= batchBytesMax {
           batch.take(reader)
@@ -123,8 +137,22 @@ final class ReplayTimeline: Sendable {
         }
       }
       batch.take(reader)
-      guard handOver(&batch, state), count > 0 else { return }
-      loop += 1
+      // The end of the recording can be sought to: then there are other loops.
+      guard handOver(&batch, state), count > 0 || begin != nil else { return }
+    }
+  }
+
+  /// The last message of each topic that the rig is to know before the timeline begins.
+  private static func stateItems(
+    _ source: Source, before time: Int64, played: Int64
+  ) throws -> [ReplayItem] {
+    guard !source.plan.stateFirst.isEmpty else { return [] }
+    let messages = try source.index.lastMessages(
+      source.plan.stateSelection, before: time, pool: source.pool)
+    return messages.compactMap { message in
+      source.route.socket(of: message.record).map {
+        ReplayItem(message, socket: $0, timeline: played, isState: true)
+      }
     }
   }
 
@@ -136,35 +164,19 @@ final class ReplayTimeline: Sendable {
       state.ready.append(batch)
       return true
     }
-    batch = Batch()
+    batch = Batch(loop: batch.loop)
     batch.items.reserveCapacity(batchItemsMax)
     return isWanted
   }
 }
 
-/// Turns recorded times into positions on one timeline that never runs backwards.
-///
-/// Within a boot the monotonic clock counts, which no one steps. From one boot to the next the
-/// real-time clocks bridge the gap. A loop begins when the one before has ended.
-struct TimelineClock {
-  private var bootID: UInt128?
-  /// What to add to monotonic times of the present boot and loop.
-  private var shift: Int64 = 0
-  private var position: Int64 = 0
-  private var lastUnix: Int64 = 0
-
-  mutating func beginLoop() { bootID = nil }
-
-  mutating func position(of message: RecordedMessage) -> Int64 {
-    let clock = message.segment.header.clock
-    let monotonic = message.record.monotonicNanoseconds
-    if bootID != clock.bootID {
-      let gap = bootID == nil ? 0 : max(0, message.unixNanoseconds &- lastUnix)
-      shift = position &+ gap &- monotonic
-      bootID = clock.bootID
-    }
-    lastUnix = message.unixNanoseconds
-    position = max(position, monotonic &+ shift)
-    return position
+extension ReplayItem {
+  fileprivate init(
+    _ message: RecordedMessage, socket: Int, timeline: Int64, isState: Bool = false
+  ) {
+    self.init(
+      segment: message.segment, record: message.record, socket: socket,
+      frameBytes: message.frameBytes, timeline: timeline,
+      unixNanoseconds: message.unixNanoseconds, isState: isState)
   }
 }

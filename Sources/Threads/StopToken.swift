@@ -30,17 +30,27 @@ public final class StopToken: Sendable {
 
   /// Sleeps until a monotonic time, or until a stop is requested. Returns true when it was.
   ///
+  /// Returns false early when the bell rings, and that stays to be silenced.
   /// Source: `ppoll(2)`.
-  public func wait(untilMonotonicNanoseconds deadline: Int64) -> Bool {
+  public func wait(untilMonotonicNanoseconds deadline: Int64, bell: Doorbell? = nil) -> Bool {
+    // The kernel passes over a descriptor below 0.
+    var items = (
+      pollfd(fd: fileDescriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: bell?.fileDescriptor ?? -1, events: Int16(POLLIN), revents: 0)
+    )
     while !isRequested {
+      if let bell, bell.isRung { return false }
       var now = timespec()
       unsafe clock_gettime(CLOCK_MONOTONIC, &now)
       let left = deadline - (Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec))
       if left <= 0 { return false }
       var timeout = timespec(
         tv_sec: Int(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
-      var item = pollfd(fd: fileDescriptor, events: Int16(POLLIN), revents: 0)
-      _ = unsafe ppoll(&item, 1, &timeout, nil)
+      unsafe withUnsafeMutablePointer(to: &items) { items in
+        unsafe items.withMemoryRebound(to: pollfd.self, capacity: 2) { items in
+          _ = unsafe ppoll(items, 2, &timeout, nil)
+        }
+      }
     }
     return true
   }

@@ -13,6 +13,7 @@ struct JSONRow: Equatable, CustomStringConvertible {
     case text(String)
     case integers([Int])
     case texts([String])
+    case rows([JSONRow])
 
     init(stringLiteral value: String) { self = .text(value) }
     init(integerLiteral value: Int) { self = .integer(value) }
@@ -69,6 +70,10 @@ struct JSONRow: Equatable, CustomStringConvertible {
     if case .texts(let texts)? = values[name] { texts } else { nil }
   }
 
+  func rows(_ name: String) -> [JSONRow]? {
+    if case .rows(let rows)? = values[name] { rows } else { nil }
+  }
+
   private static func value(_ any: Any) throws -> Value {
     switch any {
     case is NSNull: return .null
@@ -80,6 +85,12 @@ struct JSONRow: Equatable, CustomStringConvertible {
       if String(cString: number.objCType) == "c" { return .bool(number.boolValue) }
       let integer = Int(truncatingIfNeeded: number.int64Value)
       return Double(integer) == number.doubleValue ? .integer(integer) : .number(number.doubleValue)
+    case let objects as [[String: Any]]:
+      return .rows(
+        try objects.map { object in
+          let data = try JSONSerialization.data(withJSONObject: object)
+          return try JSONRow(String(decoding: data, as: UTF8.self))
+        })
     default: throw TestFailure("a JSON value of an unexpected kind: \(any)")
     }
   }

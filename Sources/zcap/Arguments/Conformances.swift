@@ -9,3 +9,5 @@ extension TopicRule: ExpressibleByArgument {
 }
 
 extension ReplayPlan.SocketKind: ExpressibleByArgument {}
+extension ReplayPlan.LatePolicy: ExpressibleByArgument {}
+extension ReplayPlan.StallPolicy: ExpressibleByArgument {}

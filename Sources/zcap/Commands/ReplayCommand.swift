@@ -19,48 +19,38 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
   @Argument(help: ArgumentHelp("A capture: a path, or a name in the store.", valueName: "capture"))
   var capture: String
 
-  @Option(help: ArgumentHelp("Bind this endpoint and send all on it.", valueName: "endpoint"))
-  var bind: EndpointAddress?
-
-  @Option(help: ArgumentHelp("Connect to this endpoint and send all to it.", valueName: "endpoint"))
-  var connect: EndpointAddress?
+  @OptionGroup(title: "Where to") var targets: TargetOptions
+  @OptionGroup(title: "How fast") var pacing: PacingOptions
+  @OptionGroup(title: "Which messages") var selection: SelectionOptions
 
   @Option(
-    name: .customLong("map"),
     help: ArgumentHelp(
       """
-      Send what was recorded from one endpoint on another (repeatable). The new one is bound; \
-      with '>' before it, connected to.
-      """, valueName: "recorded=new"))
-  var maps: [EndpointMapping] = []
-
-  @Option(help: ArgumentHelp("Socket type: pub or push.", valueName: "type"))
-  var type: ReplayPlan.SocketKind = .pub
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Times the recorded pace: 1, 0.5, 10, or max.", valueName: "rate"))
-  var rate: PaceArgument = PaceArgument(pace: .rate(1))
-
-  @OptionGroup var selection: SelectionOptions
+      Before --from, and before where the replay goes on after a seek, send the last earlier \
+      message of each topic that starts with this (repeatable).
+      """, valueName: "prefix"))
+  var stateFirst: [TopicPrefix] = []
 
   @Option(
     defaultAsFlag: LoopCount(count: nil),
     help: ArgumentHelp("Play this many times; without a number, until stopped.", valueName: "n"))
   var loop: LoopCount?
 
-  @Option(
-    help: ArgumentHelp(
-      "Wait until every socket has this many subscribers (peers, for push).", valueName: "n"))
-  var waitSubscribers = 0
+  @OptionGroup(title: "Peers") var peers: PeerOptions
 
-  @Option(help: ArgumentHelp("Give up waiting for subscribers after this.", valueName: "time"))
-  var waitTimeout: TimeSpan?
+  @Flag(help: "Control it by keys, on a terminal: space pauses, q stops; it shows the others.")
+  var keys = false
 
   @Option(
     help: ArgumentHelp(
-      "How long the end may wait for peers to take what was sent.", valueName: "time"))
-  var linger = TimeSpan(nanoseconds: 30_000_000_000)
+      """
+      Let programs control it at this endpoint: a REP socket that takes {"do":"pause"}, resume, step, \
+      seek, rate, status or stop, as JSON.
+      """, valueName: "endpoint"))
+  var control: EndpointAddress?
+
+  @Flag(help: "Tell what would be sent, and send nothing.")
+  var dryRun = false
 
   @Flag(help: "Summary as a JSON object on standard output.")
   var json = false
@@ -73,106 +63,57 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
         throw ValidationError("The value '\(value)' is invalid for '--loop', a number from 1 on")
       }
     }
-    let ways = [bind != nil, connect != nil, !maps.isEmpty].filter { $0 }.count
-    guard ways == 1 else {
-      throw ValidationError("say where to: one of --bind, --connect or --map")
+    try targets.check()
+    try pacing.check()
+    try peers.check(targets.type)
+    try control?.validate(isBound: true)
+    if keys && isatty(STDIN_FILENO) != 1 {
+      throw ValidationError("--keys needs a terminal; --control lets programs control a replay")
     }
-    try bind?.validate(isBound: true)
-    try connect?.validate(isBound: false)
-    for map in maps { try map.new.validate(isBound: map.isBound) }
-    for (index, map) in maps.enumerated() {
-      if maps[..<index].contains(where: { $0.recorded == map.recorded }) {
-        throw ValidationError("--map \(map.recorded): mapped twice")
-      }
-    }
-    if waitTimeout != nil && waitSubscribers == 0 {
-      throw ValidationError("--wait-timeout goes with --wait-subscribers")
-    }
-    if waitSubscribers < 0 { throw ValidationError("--wait-subscribers \(waitSubscribers)") }
   }
 
   func run() throws {
     let index = try IndexReader(Capture(path: Store.path(forExisting: capture)))
     let plan = try plan(index)
+    if dryRun {
+      try PreviewReport(plan: plan, capture: index.capture.path, isJSON: json)
+        .show(ReplayPreview(index, plan))
+      return
+    }
     let stop = StopSignals.token()
-    let replayer = try Replayer(index, plan, stop: stop)
+    let verbs = ReplayControl()
+    let replayer = try Replayer(index, plan, stop: stop, control: verbs)
+    let socket = try control.map { try ControlSocket($0.text, of: replayer, verbs, stop: stop) }
     let report = ReplayReport(
       plan: plan, capture: index.capture.path, endpoints: replayer.endpoints, isJSON: json)
     report.begin()
     let isDone = StopToken()
+    if let socket { Console.say("controlled at \(socket.address)") }
+    let keyboard = keys ? Keyboard(replayer, verbs, stop: stop) : nil
+    if keyboard != nil { Console.say(Keyboard.help) }
     let display = WorkerThread(name: "zcap display") {
       report.follow(replayer, until: isDone)
     }
     let result = Result { try replayer.run() }
     isDone.request()
     display.join()
+    keyboard?.finish()
+    socket?.finish()
     let summary = try result.get()
     report.end(summary)
     if !summary.isComplete { throw ExitCode.incomplete }
   }
 
   private func plan(_ index: IndexReader) throws -> ReplayPlan {
-    let routing: ReplayPlan.Routing =
-      if let bind {
-        .single(.init(address: bind.text, isBound: true))
-      } else if let connect {
-        .single(.init(address: connect.text, isBound: false))
-      } else {
-        .byEndpoint(maps.map { ($0.recorded, .init(address: $0.new.text, isBound: $0.isBound)) })
-      }
-    var plan = ReplayPlan(routing: routing)
-    plan.kind = type
-    plan.pace = rate.pace
+    var plan = ReplayPlan(routing: try targets.routing(index.capture))
+    targets.apply(to: &plan)
+    pacing.apply(to: &plan)
+    peers.apply(to: &plan)
     plan.selection = try selection.resolved(in: index)
+    plan.stateFirst = stateFirst.map(\.bytes)
     plan.loops = loop.map(\.count) ?? 1
-    plan.peersAwaited = waitSubscribers
-    plan.waitNanosecondsMax = waitTimeout?.nanoseconds
-    plan.lingerNanoseconds = linger.nanoseconds
     return plan
   }
-}
-
-/// `RECORDED=NEW`, `RECORDED=>NEW` to connect.
-struct EndpointMapping: ExpressibleByArgument {
-  var recorded: String
-  var new: EndpointAddress
-  var isBound: Bool
-
-  init?(argument: String) {
-    // Addresses may contain '=': the one meant stands before a scheme.
-    let split = argument.indices.first { index in
-      let rest = argument[argument.index(after: index)...].drop { $0 == ">" }
-      let scheme = rest.prefix { $0.isLetter }
-      return argument[index] == "=" && !scheme.isEmpty
-        && rest.dropFirst(scheme.count).hasPrefix("://")
-    }
-    guard let split, split > argument.startIndex else { return nil }
-    recorded = String(argument[..<split])
-    let rest = argument[argument.index(after: split)...]
-    isBound = !rest.hasPrefix(">")
-    guard let new = EndpointAddress(argument: String(isBound ? rest : rest.dropFirst())) else {
-      return nil
-    }
-    self.new = new
-  }
-}
-
-/// A number above zero, or `max`.
-struct PaceArgument: ExpressibleByArgument {
-  var pace: ReplayPlan.Pace
-
-  init(pace: ReplayPlan.Pace) { self.pace = pace }
-
-  init?(argument: String) {
-    if argument == "max" {
-      pace = .max
-    } else {
-      guard let rate = Double(argument), rate > 0, rate.isFinite else { return nil }
-      pace = .rate(rate)
-    }
-  }
-
-  var defaultValueDescription: String { "1" }
 }
 
 /// A number from 1 on; nil is without end.

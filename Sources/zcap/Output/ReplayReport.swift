@@ -41,8 +41,14 @@ struct ReplayReport: Sendable {
     case .draining:
       return "waiting until everything is delivered"
     case .playing:
-      var text = Units.duration(status.timelineNanoseconds / 1_000_000 * 1_000_000)
+      var text = "+" + Units.duration(status.positionNanoseconds / 1_000_000 * 1_000_000)
+      if status.isPaused { text += "  paused" }
       text += "  \(Units.count(status.messages)) messages  \(Units.bytes(status.bytes))"
+      if let due = status.nextDue {
+        // A long silence is not to look like a hang.
+        let left = due - CaptureClock.monotonicNanoseconds()
+        if left > 2_000_000_000 { text += "  next message in \(Units.duration(left))" }
+      }
       if status.heldNanoseconds > 0 {
         text += "  held up \(Units.duration(status.heldNanoseconds))"
       }
@@ -58,10 +64,16 @@ struct ReplayReport: Sendable {
     if let achieved = summary.achievedRate {
       text += " at rate \(Units.fixed(achieved, 3)) (asked: \(askedRate))"
     }
-    if summary.heldNanoseconds > 0 {
-      text += ", held up \(Units.duration(summary.heldNanoseconds)) by full peers"
-    }
     Console.say(text)
+    if summary.messagesOfState > 0 {
+      Console.say("before that, \(Units.count(summary.messagesOfState, "message")) of the state")
+    }
+    if let fidelity = fidelity(summary.lateness) { Console.say(fidelity) }
+    for held in summary.held {
+      let peer = held.peer.map { " by \($0)" } ?? " by full peers"
+      Console.say("held up \(Units.duration(held.nanoseconds)) at \(held.endpoint)\(peer)")
+    }
+    tellWhatWasLeftOut(summary)
     for endpoint in summary.endpointsWithoutPeer {
       Console.say("nobody subscribed at \(endpoint); --wait-subscribers 1 waits for somebody")
     }
@@ -78,9 +90,39 @@ struct ReplayReport: Sendable {
     }
   }
 
+  /// How exactly the timeline was kept; nil at full speed.
+  private func fidelity(_ lateness: Lateness) -> String? {
+    let percentiles = [("half", 50.0), ("99 %", 99.0), ("99.9 %", 99.9)].compactMap {
+      name, percent in
+      lateness.nanoseconds(percentile: percent).map { "\(name) within \(Units.duration($0))" }
+    }
+    guard !percentiles.isEmpty else { return nil }
+    let latest = Units.duration(lateness.nanosecondsMax)
+    return "on time: \(percentiles.joined(separator: ", ")), the latest by \(latest)"
+  }
+
+  private func tellWhatWasLeftOut(_ summary: ReplaySummary) {
+    if summary.lateness.lateCount > 0, let limit = summary.lateness.limit {
+      Console.complain(
+        "\(Units.count(summary.lateness.lateCount, "message")) went out more than "
+          + "\(Units.duration(limit)) late")
+    }
+    if summary.messagesDropped > 0 {
+      Console.complain(
+        "\(Units.count(summary.messagesDropped, "message")) came too late and were not sent")
+    }
+    if summary.peersDropped > 0 {
+      Console.complain(
+        "\(Units.count(summary.peersDropped, "peer")) took nothing for "
+          + "\(Units.duration(plan.stallNanosecondsMax ?? 0)) and were disconnected")
+    }
+  }
+
   private var askedRate: String {
     switch plan.pace {
     case .max: "max"
+    case .messagesPerSecond(let rate): "\(rate) messages/s"
+    case .bytesPerSecond(let rate): "\(rate) bytes/s"
     case .rate(let rate): rate.rounded() == rate && rate < 1e15 ? "\(Int(rate))" : "\(rate)"
     }
   }
@@ -101,13 +143,34 @@ struct ReplayReport: Sendable {
     line.add("timeline_s", seconds: Double(summary.timelineNanoseconds) / 1e9, decimals: 9)
     line.add("rate_asked", askedRate)
     line.add("rate_achieved", seconds: summary.achievedRate, decimals: 6)
-    line.add("lateness_max_s", seconds: Double(summary.latenessNanosecondsMax) / 1e9, decimals: 9)
+    add(summary.lateness, to: &line)
     line.add("held_s", seconds: Double(summary.heldNanoseconds) / 1e9, decimals: 9)
+    line.add("held", summary.held.map(json))
+    line.add("dropped", summary.messagesDropped)
+    line.add("peers_dropped", summary.peersDropped)
+    line.add("state_messages", summary.messagesOfState)
     line.add("damaged", summary.damages)
     line.add("lost", summary.source.lost + summary.messagesMissing)
     line.add("retired", summary.messagesRetired)
     line.add("stopped", summary.isStopped)
     line.add("cut_short", summary.isCutShort)
+    return line
+  }
+
+  private func add(_ lateness: Lateness, to line: inout JSONLine) {
+    for (name, percent) in [("p50", 50.0), ("p90", 90), ("p99", 99), ("p999", 99.9)] {
+      let nanoseconds = lateness.nanoseconds(percentile: percent)
+      line.add("lateness_\(name)_s", seconds: nanoseconds.map { Double($0) / 1e9 }, decimals: 9)
+    }
+    line.add("lateness_max_s", seconds: Double(lateness.nanosecondsMax) / 1e9, decimals: 9)
+    line.add("late", lateness.lateCount)
+  }
+
+  private func json(_ held: HeldUp) -> JSONLine {
+    var line = JSONLine()
+    line.add("endpoint", held.endpoint)
+    line.add("peer", held.peer)
+    line.add("s", seconds: Double(held.nanoseconds) / 1e9, decimals: 9)
     return line
   }
 }

@@ -1,0 +1,174 @@
+import CaptureStore
+import Foundation
+public import Threads
+import ZeroMQ
+
+/// Lets other programs control a replay: a REP socket that takes a JSON object and answers with one.
+///
+///     {"do": "pause"}   {"do": "resume"}   {"do": "status"}   {"do": "stop"}
+///     {"do": "step", "messages": 1}        {"do": "rate", "rate": 0.5}
+///     {"do": "seek", "position_s": 90}     {"do": "seek", "by_s": -10}
+///
+/// The answer says how the replay stands when the verb was obeyed: `{"ok":true,"phase":"playing",
+/// "paused":false,"rate":1,"position_s":90.5,"span_s":600,"messages":1042,"bytes":...}`. What was not
+/// understood is answered with `{"ok":false,"error":"..."}`.
+public final class ControlSocket: Sendable {
+  /// With wildcards resolved.
+  public let address: String
+  private let thread: WorkerThread
+  private let isEnded = StopToken()
+
+  /// A replay that is stopped or waits for a peer obeys late; the answer does not wait for it.
+  private static let obeyNanosecondsMax: Int64 = 1_000_000_000
+
+  /// Binds the socket and begins to answer. Throws `ZeroMQError`.
+  public init(_ address: String, of replayer: Replayer, _ control: ReplayControl, stop: StopToken)
+    throws
+  {
+    let socket = try Socket(.rep, in: Context())
+    try socket.set(.lingerMilliseconds, 100)
+    try socket.bind(address)
+    self.address = try socket.lastEndpoint
+    let server = Server(socket: socket, replayer: replayer, control: control, stop: stop)
+    thread = WorkerThread(name: "zcap control") { [isEnded] in server.run(until: isEnded) }
+  }
+
+  /// Ends it. Called once.
+  public func finish() {
+    isEnded.request()
+    thread.join()
+  }
+
+  /// Used by its thread alone.
+  private struct Server: @unchecked Sendable {
+    let socket: Socket
+    let replayer: Replayer
+    let control: ReplayControl
+    let stop: StopToken
+
+    func run(until isEnded: StopToken) {
+      let poller = Poller()
+      poller.add(socket)
+      poller.add(fileDescriptor: isEnded.fileDescriptor)
+      var message = Message()
+      while !isEnded.isRequested {
+        guard (try? poller.wait(milliseconds: nil)) != nil else { return }
+        while (try? socket.receive(into: &message, waiting: false)) == true {
+          let request = unsafe Data(message.frames[0])
+          try? socket.send([[UInt8](answer(to: request))])
+        }
+      }
+    }
+
+    private func answer(to request: Data) -> Data {
+      do throws(ControlRequest.Problem) {
+        let request = try ControlRequest(request)
+        switch request {
+        case .status: break
+        case .stop: stop.request()
+        case .verb(let verb):
+          let number = control.ask(verb)
+          _ = control.waitUntilObeyed(number, nanoseconds: ControlSocket.obeyNanosecondsMax)
+        }
+        return ControlAnswer(replayer.status, span: replayer.spanNanoseconds).data
+      } catch {
+        return ControlAnswer(error: error.text).data
+      }
+    }
+  }
+}
+
+/// A request as it was understood.
+enum ControlRequest: Equatable {
+  case status
+  case stop
+  case verb(ReplayControl.Verb)
+
+  struct Problem: Error {
+    var text: String
+  }
+
+  private struct Fields: Decodable {
+    var `do`: String
+    var messages: Int?
+    var rate: Double?
+    var position_s: Double?
+    var by_s: Double?
+  }
+
+  init(_ data: Data) throws(Problem) {
+    guard let fields = try? JSONDecoder().decode(Fields.self, from: data) else {
+      throw Problem(text: #"not understood; say for instance {"do":"status"}"#)
+    }
+    switch fields.do {
+    case "status": self = .status
+    case "stop": self = .stop
+    case "pause": self = .verb(.pause)
+    case "resume": self = .verb(.resume)
+    case "step":
+      let count = fields.messages ?? 1
+      guard count > 0 else { throw Problem(text: "messages is a number from 1 on") }
+      self = .verb(.step(count))
+    case "rate":
+      guard let rate = fields.rate, ReplayControl.rates.contains(rate) else {
+        throw Problem(text: "rate is a number from 0.001 to 1000")
+      }
+      self = .verb(.rate(rate))
+    case "seek":
+      switch (fields.position_s, fields.by_s) {
+      case (let position?, nil): self = .verb(.seek(try Self.nanoseconds(position)))
+      case (nil, let distance?): self = .verb(.move(try Self.nanoseconds(distance)))
+      default: throw Problem(text: "seek takes position_s or by_s, in seconds")
+      }
+    default:
+      throw Problem(
+        text: "'\(fields.do)' is none of status, stop, pause, resume, step, rate, seek")
+    }
+  }
+
+  private static func nanoseconds(_ seconds: Double) throws(Problem) -> Int64 {
+    guard seconds.magnitude < 9e9 else { throw Problem(text: "so many seconds are too many") }
+    return Int64((seconds * 1e9).rounded())
+  }
+}
+
+private struct ControlAnswer: Encodable {
+  var ok: Bool
+  var error: String?
+  var phase: String?
+  var paused: Bool?
+  var rate: Double?
+  var position_s: Double?
+  var span_s: Double?
+  var messages: UInt64?
+  var bytes: UInt64?
+  var held_s: Double?
+
+  init(error: String) {
+    ok = false
+    self.error = error
+  }
+
+  init(_ status: ReplayStatus, span: Int64) {
+    ok = true
+    phase =
+      switch status.phase {
+      case .waitingForPeers: "waiting"
+      case .playing: "playing"
+      case .draining: "draining"
+      }
+    paused = status.isPaused
+    rate = status.rate
+    position_s = Double(status.positionNanoseconds) / 1e9
+    span_s = Double(span) / 1e9
+    messages = status.messages
+    bytes = status.bytes
+    held_s = Double(status.heldNanoseconds) / 1e9
+  }
+
+  var data: Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return (try? encoder.encode(self)) ?? Data(#"{"ok":false}"#.utf8)
+  }
+}

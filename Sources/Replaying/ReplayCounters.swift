@@ -1,0 +1,63 @@
+import CaptureStore
+import Synchronization
+
+/// Counts that the sending thread publishes and any thread reads.
+final class ReplayCounters: Sendable {
+  let peers = Atomic<Int>(0)
+  private let phase = Atomic<UInt8>(0)
+  private let started = Atomic<Int64>(CaptureClock.monotonicNanoseconds())
+  private let messages = Atomic<UInt64>(0)
+  private let bytes = Atomic<UInt64>(0)
+  private let timeline = Atomic<Int64>(0)
+  private let held = Atomic<Int64>(0)
+  private let position = Atomic<Int64>(0)
+  private let isPaused = Atomic<Bool>(false)
+  /// The bits of a rate; 0 where the pace is another.
+  private let rate = Atomic<UInt64>(0)
+  /// 0 for none.
+  private let nextDue = Atomic<Int64>(0)
+
+  private static let phases: [ReplayStatus.Phase] = [.waitingForPeers, .playing, .draining]
+
+  func setPhase(_ new: ReplayStatus.Phase) {
+    if new == .playing {
+      started.store(CaptureClock.monotonicNanoseconds(), ordering: .relaxed)
+    }
+    phase.store(UInt8(Self.phases.firstIndex(of: new)!), ordering: .relaxed)
+  }
+
+  func setState(isPaused: Bool, _ pace: ReplayPlan.Pace) {
+    self.isPaused.store(isPaused, ordering: .relaxed)
+    var bits: UInt64 = 0
+    if case .rate(let value) = pace { bits = value.bitPattern }
+    rate.store(bits, ordering: .relaxed)
+  }
+
+  func setNextDue(_ time: Int64?) { nextDue.store(time ?? 0, ordering: .relaxed) }
+
+  func publish(_ summary: borrowing ReplaySummary, position place: Int64) {
+    position.store(place, ordering: .relaxed)
+    messages.store(summary.messages, ordering: .relaxed)
+    bytes.store(summary.bytes, ordering: .relaxed)
+    timeline.store(summary.timelineNanoseconds, ordering: .relaxed)
+    held.store(summary.heldNanoseconds, ordering: .relaxed)
+  }
+
+  var status: ReplayStatus {
+    let now = CaptureClock.monotonicNanoseconds()
+    let due = nextDue.load(ordering: .relaxed)
+    let bits = rate.load(ordering: .relaxed)
+    return ReplayStatus(
+      phase: Self.phases[Int(phase.load(ordering: .relaxed))],
+      elapsedNanoseconds: now - started.load(ordering: .relaxed),
+      messages: messages.load(ordering: .relaxed),
+      bytes: bytes.load(ordering: .relaxed),
+      timelineNanoseconds: timeline.load(ordering: .relaxed),
+      heldNanoseconds: held.load(ordering: .relaxed),
+      positionNanoseconds: position.load(ordering: .relaxed),
+      isPaused: isPaused.load(ordering: .relaxed),
+      rate: bits == 0 ? nil : Double(bitPattern: bits),
+      nextDue: due == 0 ? nil : due,
+      peers: peers.load(ordering: .relaxed))
+  }
+}

@@ -1,0 +1,31 @@
+/// Why a replay could not start or go on.
+public enum ReplayError: Error, CustomStringConvertible, Sendable {
+  case nothingSelected(capture: String)
+  /// All of it was selected.
+  case nothingThere(capture: String, reason: String)
+  case unknownEndpoint(address: String, known: [String])
+  case peersMissing(found: Int, wanted: Int, seconds: Double)
+  case topicMissing(prefix: String, seconds: Double)
+  case stalled(endpoint: String, peer: String?, seconds: Double)
+  case unreadable(reason: String)
+
+  public var description: String {
+    switch self {
+    case .nothingSelected(let capture):
+      "\(capture): no message matches the selection; `zcap ls \(capture)` shows what is there"
+    case .nothingThere(let capture, let reason):
+      "\(capture): \(reason)"
+    case .unknownEndpoint(let address, let known):
+      "\(address): not an endpoint of the capture; it has \(known.joined(separator: ", "))"
+    case .peersMissing(let found, let wanted, let seconds):
+      "only \(found) of \(wanted) subscribers came within \(seconds) s; nothing was sent"
+    case .topicMissing(let prefix, let seconds):
+      "nobody subscribed to \(prefix) within \(seconds) s; nothing was sent"
+    case .stalled(let endpoint, let peer, let seconds):
+      "\(endpoint): \(peer ?? "a peer") took nothing for \(seconds) s; "
+        + "--on-stall drop-peer goes on without it"
+    case .unreadable(let reason):
+      "reading ahead failed: \(reason)"
+    }
+  }
+}

@@ -1,0 +1,82 @@
+public import CaptureIndex
+import CaptureStore
+
+/// What a replay would send, found without a socket.
+public struct ReplayPreview: Sendable {
+  /// Of one loop, as everything here.
+  public var messages: UInt64 = 0
+  /// Bytes of frames.
+  public var bytes: UInt64 = 0
+  /// Recorded time from the first message to the last, long silences as they are played.
+  public var timelineNanoseconds: Int64 = 0
+  /// How long playing it takes, where the peers keep up; nil at full speed.
+  public var durationNanoseconds: Int64?
+  /// The longest silence, as played, and the sequence of the message behind it.
+  public var longestGap: (nanoseconds: Int64, sequence: UInt64) = (0, 0)
+  /// Messages of the busiest second of recorded time.
+  public var messagesPerSecondMax: UInt64 = 0
+  /// Messages by where they go, in the order of the sockets.
+  public var targets: [(target: ReplayPlan.Target, messages: UInt64)] = []
+  /// Messages of the state before the first one.
+  public var messagesOfState = 0
+
+  /// Reads all that the plan selects. Throws `ReplayError` and what keeps the capture from being
+  /// read.
+  public init(_ index: IndexReader, _ plan: ReplayPlan) throws {
+    let pool = SegmentPool(index.capture)
+    let route = try Route(plan.routing, index.capture.manifest)
+    targets = route.targets.map { ($0, 0) }
+    var reader = try index.messages(plan.selection, pool: pool)
+    var clock = TimelineClock(gapNanosecondsMax: plan.gapNanosecondsMax)
+    clock.beginLoop()
+    var second = BusiestSecond()
+    while let message = try reader.next() {
+      guard let socket = route.socket(of: message.record) else { continue }
+      let before = clock.played
+      let position = clock.position(of: message)
+      if messages > 0, position - before > longestGap.nanoseconds {
+        longestGap = (position - before, message.record.sequence)
+      }
+      messages += 1
+      bytes += UInt64(message.frameBytes)
+      targets[socket].messages += 1
+      second.add(position)
+    }
+    guard messages > 0 else { throw ReplayError.nothingSelected(capture: index.capture.path) }
+    timelineNanoseconds = clock.played
+    messagesPerSecondMax = second.most
+    durationNanoseconds = duration(plan.pace)
+    if let from = plan.selection.from, !plan.stateFirst.isEmpty {
+      messagesOfState = try index.lastMessages(plan.stateSelection, before: from, pool: pool)
+        .count { route.socket(of: $0.record) != nil }
+    }
+  }
+
+  private func duration(_ pace: ReplayPlan.Pace) -> Int64? {
+    let seconds: Double
+    switch pace {
+    case .max: return nil
+    case .rate(let rate): seconds = Double(timelineNanoseconds) / 1e9 / rate
+    case .messagesPerSecond(let rate): seconds = Double(messages - 1) / rate
+    case .bytesPerSecond(let rate): seconds = Double(bytes) / rate
+    }
+    return Int64(min(seconds * 1e9, 9e18))
+  }
+}
+
+/// The most messages that lie within one second of a timeline.
+private struct BusiestSecond {
+  private(set) var most: UInt64 = 0
+  private var begun: Int64 = 0
+  private var count: UInt64 = 0
+
+  /// Seconds are counted from the first message on.
+  mutating func add(_ position: Int64) {
+    if position - begun >= 1_000_000_000 {
+      begun = position - position % 1_000_000_000
+      count = 0
+    }
+    count += 1
+    most = max(most, count)
+  }
+}

@@ -1,0 +1,77 @@
+public import CaptureIndex
+
+/// How a replay stands.
+public struct ReplayStatus: Sendable {
+  public enum Phase: Sendable { case waitingForPeers, playing, draining }
+
+  public var phase: Phase
+  public var elapsedNanoseconds: Int64
+  public var messages: UInt64
+  public var bytes: UInt64
+  /// How far the recorded time has been played, over all loops.
+  public var timelineNanoseconds: Int64
+  /// How long full peers held the replay up.
+  public var heldNanoseconds: Int64
+  /// Where in the recording it is: nanoseconds from its first message.
+  public var positionNanoseconds: Int64
+  public var isPaused: Bool
+  /// Times the recorded pace; nil at another.
+  public var rate: Double?
+  /// When the next message is due, on the monotonic clock; nil while it is not waited for.
+  public var nextDue: Int64?
+  /// While waiting: the fewest peers that a socket has.
+  public var peers: Int
+}
+
+/// How a replay ended.
+public struct ReplaySummary: Sendable {
+  public var messages: UInt64 = 0
+  /// Bytes of frames.
+  public var bytes: UInt64 = 0
+  /// From the first message's deadline to the last message sent.
+  public var durationNanoseconds: Int64 = 0
+  /// The same span in the recording.
+  public var timelineNanoseconds: Int64 = 0
+  /// How long full peers held the replay up.
+  public var heldNanoseconds: Int64 { held.reduce(0) { $0 + $1.nanoseconds } }
+  /// The same by endpoint and peer, the longest first.
+  public var held: [HeldUp] = []
+  /// How far behind their deadlines messages went out; empty at full speed.
+  public var lateness = Lateness()
+  /// Late messages that the policy did not send.
+  public var messagesDropped: UInt64 = 0
+  /// Peers that took nothing for too long and were disconnected.
+  public var peersDropped = 0
+  /// Messages sent before their time for the state that the timeline begins with.
+  public var messagesOfState: UInt64 = 0
+  /// Places of the capture that could not be read: records, or what is left of a segment.
+  public var damages = 0
+  /// Messages that the index knows and that are not there any more: they were not sent.
+  public var messagesMissing: Int64 = 0
+  /// Messages of a ring that made room for newer ones before they were read.
+  public var messagesRetired: Int64 = 0
+  /// What the capture lacks in the span of the selection.
+  public var source = Completeness()
+  /// A stop was requested before the end.
+  public var isStopped = false
+  /// It was asked to go on until it is stopped.
+  public var isEndless = false
+  /// Peers did not take everything within the linger.
+  public var isCutShort = false
+  /// How long the end could wait: shorter when it was stopped.
+  public var lingerNanoseconds: Int64 = 0
+  /// Endpoints of PUB sockets that nobody subscribed to: what went out there reached no one.
+  public var endpointsWithoutPeer: [String] = []
+
+  /// Recorded time over elapsed time; nil where one of them is zero.
+  public var achievedRate: Double? {
+    guard durationNanoseconds > 0, timelineNanoseconds > 0 else { return nil }
+    return Double(timelineNanoseconds) / Double(durationNanoseconds)
+  }
+
+  public var isComplete: Bool {
+    damages == 0 && messagesMissing == 0 && messagesRetired == 0 && source.isComplete && !isCutShort
+      && messagesDropped == 0 && peersDropped == 0 && lateness.lateCount == 0
+      && (!isStopped || isEndless)
+  }
+}

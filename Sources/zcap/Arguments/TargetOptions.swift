@@ -1,0 +1,112 @@
+import ArgumentParser
+import CaptureStore
+import Replaying
+
+/// Where a replay sends to, and on which sockets.
+struct TargetOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Bind this endpoint and send all on it.", valueName: "endpoint"))
+  var bind: EndpointAddress?
+
+  @Option(help: ArgumentHelp("Connect to this endpoint and send all to it.", valueName: "endpoint"))
+  var connect: EndpointAddress?
+
+  @Option(
+    name: .customLong("map"),
+    help: ArgumentHelp(
+      """
+      Send what was recorded from one endpoint on another (repeatable). The new one is bound; \
+      with '>' before it, connected to.
+      """, valueName: "recorded=new"))
+  var maps: [EndpointMapping] = []
+
+  @Flag(
+    help: """
+      A socket for each recorded endpoint: bound where the recorder connected, connected where it was \
+      bound. With --map, that is for the others.
+      """)
+  var asRecorded = false
+
+  @Option(help: ArgumentHelp("Socket type: pub, push or dealer.", valueName: "type"))
+  var type: ReplayPlan.SocketKind = .pub
+
+  @Option(
+    name: .customLong("topic-map"),
+    help: ArgumentHelp(
+      """
+      Give first frames that start with OLD the beginning NEW (repeatable; the first that fits \
+      counts). Only that frame is rewritten.
+      """, valueName: "old=new"))
+  var topicMaps: [TopicMappingArgument] = []
+
+  func check() throws {
+    let ways = [bind != nil, connect != nil, !maps.isEmpty || asRecorded].filter { $0 }.count
+    guard ways == 1 else {
+      throw ValidationError("say where to: one of --bind, --connect, --map or --as-recorded")
+    }
+    try bind?.validate(isBound: true)
+    try connect?.validate(isBound: false)
+    for map in maps { try map.new.validate(isBound: map.isBound) }
+    for (index, map) in maps.enumerated() {
+      if maps[..<index].contains(where: { $0.recorded == map.recorded }) {
+        throw ValidationError("--map \(map.recorded): mapped twice")
+      }
+    }
+  }
+
+  func routing(_ capture: Capture) throws -> ReplayPlan.Routing {
+    if let bind { return .single(.init(address: bind.text, isBound: true)) }
+    if let connect { return .single(.init(address: connect.text, isBound: false)) }
+    var pairs = maps.map {
+      (recorded: $0.recorded, target: ReplayPlan.Target(address: $0.new.text, isBound: $0.isBound))
+    }
+    guard asRecorded else { return .byEndpoint(pairs) }
+    for endpoint in capture.manifest.endpoints
+    where !pairs.contains(where: { $0.recorded == endpoint.address }) {
+      let target = ReplayPlan.Target(address: endpoint.address, isBound: !endpoint.isBound)
+      pairs.append((endpoint.address, target))
+    }
+    return .byEndpoint(pairs)
+  }
+
+  func apply(to plan: inout ReplayPlan) {
+    plan.kind = type
+    plan.topicMappings = topicMaps.map(\.mapping)
+  }
+}
+
+/// `OLD=NEW`, beginnings of topics; an `=` of OLD's own cannot be said.
+struct TopicMappingArgument: ExpressibleByArgument {
+  var mapping: ReplayPlan.TopicMapping
+
+  init?(argument: String) {
+    guard let split = argument.firstIndex(of: "=") else { return nil }
+    mapping = ReplayPlan.TopicMapping(
+      old: Array(argument[..<split].utf8),
+      new: Array(argument[argument.index(after: split)...].utf8))
+  }
+}
+
+/// `RECORDED=NEW`, `RECORDED=>NEW` to connect.
+struct EndpointMapping: ExpressibleByArgument {
+  var recorded: String
+  var new: EndpointAddress
+  var isBound: Bool
+
+  init?(argument: String) {
+    // Addresses may contain '=': the one meant stands before a scheme.
+    let split = argument.indices.first { index in
+      let rest = argument[argument.index(after: index)...].drop { $0 == ">" }
+      let scheme = rest.prefix { $0.isLetter }
+      return argument[index] == "=" && !scheme.isEmpty
+        && rest.dropFirst(scheme.count).hasPrefix("://")
+    }
+    guard let split, split > argument.startIndex else { return nil }
+    recorded = String(argument[..<split])
+    let rest = argument[argument.index(after: split)...]
+    isBound = !rest.hasPrefix(">")
+    guard let new = EndpointAddress(argument: String(isBound ? rest : rest.dropFirst())) else {
+      return nil
+    }
+    self.new = new
+  }
+}

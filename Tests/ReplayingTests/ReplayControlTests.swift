@@ -1,0 +1,178 @@
+import CaptureIndex
+import CaptureStore
+import Foundation
+import TestSupport
+import Testing
+import Threads
+import ZeroMQ
+
+@testable import Replaying
+
+/// What a replay does when it is told to, against a model of its timeline.
+@Suite(.timeLimit(.minutes(1))) struct ReplayControlTests {
+  private static let wait: Int64 = 20_000_000_000
+  private static let step: Int64 = 1_000_000
+  private static let count = 400
+
+  private let directory: TemporaryDirectory
+  private let stop = StopToken()
+  private let control = ReplayControl()
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  /// A message each millisecond that says its number.
+  private func replayer(_ change: (inout ReplayPlan) -> Void = { _ in }) throws -> Replayer {
+    let messages = (0..<Self.count).map {
+      TestMessage(time: Int64($0) * Self.step, "t/\($0 % 7)", "\($0)")
+    }
+    let index = try IndexReader(
+      Capture.recorded(directory.file("c"), messages, segmentSize: 64 << 10))
+    let target = ReplayPlan.Target(address: directory.endpoint("r"), isBound: true)
+    var plan = ReplayPlan(routing: .single(target))
+    plan.peersAwaited = 1
+    plan.waitNanosecondsMax = Self.wait
+    change(&plan)
+    return try Replayer(index, plan, stop: stop, control: control)
+  }
+
+  /// Runs a replay on a thread of its own while `body` controls it, then stops it.
+  private func play(
+    _ replayer: Replayer, _ body: () throws -> Void
+  ) throws -> (summary: ReplaySummary, numbers: [Int]) {
+    let subscriber = SubscriberThread(
+      .sub, replayer.endpoints[0], count: .max, quietMilliseconds: 500)
+    let outcome = Guarded<ReplaySummary?>(nil)
+    let thread = WorkerThread(name: "replay") {
+      let summary = try? replayer.run()
+      outcome.withLock { $0 = summary }
+    }
+    try body()
+    stop.request()
+    thread.join()
+    let numbers = subscriber.messages().compactMap { Int(String(decoding: $0[1], as: UTF8.self)) }
+    return (try #require(outcome.withLock { $0 }), numbers)
+  }
+
+  private func ask(_ verb: ReplayControl.Verb) throws {
+    let number = control.ask(verb)
+    #expect(control.waitUntilObeyed(number, nanoseconds: Self.wait), "\(verb)")
+  }
+
+  private func waitForMessages(_ count: Int, _ replayer: Replayer) throws {
+    try waitFor("\(count) messages") { replayer.status.messages >= UInt64(count) }
+  }
+
+  @Test func seeksAndStepsInAPauseSendWhatTheTimelineHasThere() throws {
+    var random = SplitMix64()
+    var expected: [Int] = []
+    let replayer = try replayer { $0.loops = 1_000 }
+    control.ask(.pause)
+    let (summary, numbers) = try play(replayer) {
+      for _ in 0..<60 {
+        // Between two messages, on one, and behind the last.
+        let place = Int64(random.int(0...Self.count)) * Self.step - Int64(random.int(0...1))
+        try ask(.seek(place))
+        let steps = random.int(1...20)
+        try ask(.step(steps))
+        let first = max(0, Int((place + Self.step - 1) / Self.step))
+        for number in first..<first + steps { expected.append(number % Self.count) }
+        try waitForMessages(expected.count, replayer)
+        #expect(replayer.status.isPaused)
+      }
+    }
+    #expect(numbers == expected)
+    #expect(summary.messages == UInt64(expected.count) && summary.isStopped)
+  }
+
+  @Test func nothingIsMissingOrDoubledWhateverTheRatesAndPausesAre() throws {
+    var random = SplitMix64()
+    let replayer = try replayer { $0.loops = nil }
+    let (summary, numbers) = try play(replayer) {
+      for _ in 0..<40 {
+        try ask(.rate([0.5, 3, 10, 200].randomElement(using: &random)!))
+        try ask(.toggle)
+        try ask(.toggle)
+      }
+      try ask(.rate(1_000))
+      try waitForMessages(5 * Self.count, replayer)
+    }
+    #expect(numbers.count == Int(summary.messages))
+    #expect(numbers == numbers.indices.map { $0 % Self.count })
+  }
+
+  @Test func aMoveCountsFromWhereItIs() throws {
+    let replayer = try replayer()
+    control.ask(.pause)
+    let (_, numbers) = try play(replayer) {
+      try ask(.seek(100 * Self.step))
+      try ask(.step(1))
+      try waitForMessages(1, replayer)
+      try ask(.move(50 * Self.step))
+      try ask(.step(1))
+      try waitForMessages(2, replayer)
+      try ask(.move(-1_000 * Self.step))
+      try ask(.step(1))
+      try waitForMessages(3, replayer)
+    }
+    #expect(numbers == [100, 150, 0])
+  }
+
+  @Test func theStateComesFirstAfterASeek() throws {
+    let replayer = try replayer { $0.stateFirst = [Array("t/".utf8)] }
+    control.ask(.pause)
+    let (summary, numbers) = try play(replayer) {
+      try ask(.seek(100 * Self.step))
+      try ask(.step(1))
+      try waitForMessages(1, replayer)
+    }
+    #expect(numbers == Array(93...99) + [100])
+    #expect(summary.messagesOfState == 7 && summary.messages == 1)
+  }
+
+  @Test func requestsAreUnderstoodOrAnsweredWithWhatTheyLack() throws {
+    func request(_ text: String) throws -> ControlRequest { try ControlRequest(Data(text.utf8)) }
+    #expect(try request(#"{"do":"status"}"#) == .status)
+    #expect(try request(#"{"do":"step"}"#) == .verb(.step(1)))
+    #expect(try request(#"{"do":"seek","position_s":1.5}"#) == .verb(.seek(1_500_000_000)))
+    #expect(try request(#"{"do":"seek","by_s":-10}"#) == .verb(.move(-10_000_000_000)))
+    #expect(try request(#"{"do":"rate","rate":0.5}"#) == .verb(.rate(0.5)))
+    let wrong = [
+      "", "[]", "{}", #"{"do":"dance"}"#, #"{"do":"seek"}"#, #"{"do":"rate","rate":0}"#,
+      #"{"do":"rate","rate":1e9}"#, #"{"do":"step","messages":0}"#,
+      #"{"do":"seek","by_s":1,"position_s":2}"#, #"{"do":"seek","by_s":1e300}"#,
+    ]
+    for text in wrong {
+      #expect(throws: ControlRequest.Problem.self, "\(text)") { try request(text) }
+    }
+  }
+
+  @Test func aProgramControlsItOverASocket() throws {
+    let replayer = try replayer { $0.loops = nil }
+    let server = try ControlSocket(
+      directory.endpoint("control"), of: replayer, control, stop: stop)
+    let client = try Socket(.req, in: Context())
+    try client.set(.lingerMilliseconds, 0)
+    try client.set(.receiveTimeoutMilliseconds, 20_000)
+    try client.connect(server.address)
+    func ask(_ text: String) throws -> [String: Any] {
+      try client.send([Array(text.utf8)])
+      let answer = try #require(try client.receiveFrames())
+      let object = try JSONSerialization.jsonObject(with: Data(answer[0]))
+      return try #require(object as? [String: Any])
+    }
+    let (summary, _) = try play(replayer) {
+      try waitForMessages(1, replayer)
+      let paused = try ask(#"{"do":"pause"}"#)
+      #expect(paused["ok"] as? Bool == true && paused["paused"] as? Bool == true)
+      let sought = try ask(#"{"do":"seek","position_s":0.2}"#)
+      #expect(sought["position_s"] as? Double == 0.2)
+      let wrong = try ask(#"{"do":"dance"}"#)
+      #expect(wrong["ok"] as? Bool == false && (wrong["error"] as? String)?.isEmpty == false)
+      #expect(try ask(#"{"do":"rate","rate":2}"#)["rate"] as? Double == 2)
+      #expect(try ask(#"{"do":"stop"}"#)["ok"] as? Bool == true)
+      try waitFor("the stop") { stop.isRequested }
+    }
+    server.finish()
+    #expect(summary.isStopped)
+  }
+}
