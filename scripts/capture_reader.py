@@ -17,6 +17,12 @@ DATA, FOOTER = 1, 5
 
 def messages(capture):
     """Yields (endpoint id, frames) for each message in recorded order."""
+    for _, endpoint, frames in timed_messages(capture):
+        yield endpoint, frames
+
+
+def timed_messages(capture):
+    """Yields (monotonic nanoseconds, endpoint id, frames) for each message in recorded order."""
     for path in sorted(pathlib.Path(capture, "segments").glob("*.zseg")):
         segment = path.read_bytes()
         if segment[:4] == b"\0\0\0\0":
@@ -25,12 +31,12 @@ def messages(capture):
             raise ValueError(f"{path}: not a segment")
         offset = PAGE
         while offset + HEADER.size <= len(segment):
-            length, _, _, _, _, count, endpoint, kind, _ = HEADER.unpack_from(segment, offset)
+            length, _, _, _, time, count, endpoint, kind, _ = HEADER.unpack_from(segment, offset)
             if length == 0 or kind == FOOTER:
                 break
             if kind == DATA:
                 table = struct.unpack_from(f"<{2 * count}I", segment, offset + HEADER.size)
-                yield endpoint, [
+                yield time, endpoint, [
                     segment[offset + start : offset + start + size]
                     for start, size in zip(table[::2], table[1::2])
                 ]

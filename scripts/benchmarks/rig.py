@@ -37,7 +37,7 @@ class Rig:
 
     def __enter__(self):
         compile = ["cc", "-O2", "-Wall", "-Wextra"]
-        for name in ["publisher", "subscriber"]:
+        for name in ["arrivals", "pacer", "publisher", "sender", "subscriber"]:
             source = HERE / f"{name}.c"
             subprocess.run([*compile, "-o", self.folder / name, source, "-lzmq"], check=True)
         subprocess.run(
@@ -77,6 +77,9 @@ class Rig:
         """Records a capture from a publisher, and makes sure that all of it is there."""
         endpoint = free_endpoint()
         publisher = self.publish(endpoint, messages, size, topics)
+        self.record_from(publisher, endpoint, capture, messages, environment, options)
+
+    def record_from(self, publisher, endpoint, capture, messages, environment={}, options=()):
         recorder = self.start(
             self.zcap, "record", endpoint, "-o", capture, "--count", messages, "--json",
             *options, environment=environment)
