@@ -127,13 +127,13 @@ struct BlockPages {
     "EXISTS (SELECT 1 FROM block_summary WHERE block = block.id AND \(isAny(of: ids)))"
   }
 
-  /// SQL that says whether a row of `block_summary` is of one of these summaries; or of any, where
-  /// they are too many to be named.
-  static func isAny(of ids: [Int]) -> String {
+  /// SQL that says whether a row of `block_summary` is of one of these summaries, by a search for
+  /// each where they are few; or of any, where they are too many to be named.
+  static func isAny(of ids: [Int], bySearch: Bool? = nil) -> String {
     guard ids.count <= namedMax else { return "TRUE" }
     let list = ids.map(String.init).joined(separator: ", ")
-    // The plus keeps SQLite from a search for each of many.
-    return "\(ids.count > seeksMax ? "+" : "")summary IN (\(list))"
+    // The plus keeps SQLite from searching.
+    return "\(bySearch ?? (ids.count <= seeksMax) ? "" : "+")summary IN (\(list))"
   }
 
   private static func messages(

@@ -33,7 +33,9 @@ struct BlockStretches: Sendable {
         sql: """
           SELECT count(*) AS blocks, max(id) AS last, min(first_time_ns) AS first_time,
             max(last_time_ns) AS last_time
-          FROM (SELECT * FROM block WHERE id >= ? ORDER BY id LIMIT \(Self.blockCount))
+          FROM (
+            SELECT id, first_time_ns, last_time_ns FROM block
+            WHERE id >= ? ORDER BY id LIMIT \(Self.blockCount))
           """)
       let found = try Row.fetchOne(statement, arguments: [ids.lowerBound])
       guard let newest, let found, try found.count("blocks") > 0 else {

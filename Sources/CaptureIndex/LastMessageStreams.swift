@@ -32,6 +32,8 @@ struct LastMessageStreams {
 
   /// Rows that are read until those that are not needed any more are left out.
   private static let rowsMax = 4096
+  /// Summaries that are looked up one by one in each block.
+  private static let searchesMax = 16
   /// Blocks that are looked at for topics without a row of their own.
   static let overflowBlocksMax = 256
 
@@ -117,13 +119,18 @@ struct LastMessageStreams {
     var upper = active.reduce(.min) { max($0, min(streams[$1].bound, ids.upperBound)) }
     while !active.isEmpty {
       for id in active { streams[id].isWanted = true }
-      let condition = BlockPages.isAny(of: active.flatMap { streams[$0].summaries })
+      let summaries = active.flatMap { streams[$0].summaries }
+      // Few are looked up in each block, for many all rows are gone through.
+      let isSearch = summaries.count <= Self.searchesMax
       let rows = try Row.fetchCursor(
         database,
         sql: """
-          SELECT block, summary, first_time_ns, last_time_ns FROM block_summary
-          WHERE block BETWEEN ? AND ? AND first_time_ns < ? AND \(condition)
-          ORDER BY block DESC
+          SELECT block, summary, block_summary.first_time_ns, block_summary.last_time_ns
+          FROM \(isSearch ? "block CROSS JOIN block_summary ON block = block.id" : "block_summary")
+          WHERE \(isSearch ? "block.id" : "block") BETWEEN ? AND ?
+            AND block_summary.first_time_ns < ?
+            AND \(BlockPages.isAny(of: summaries, bySearch: isSearch))
+          ORDER BY \(isSearch ? "block.id" : "block") DESC
           """,
         arguments: [ids.lowerBound, upper, before])
       var (left, count) = (active.count, 0)

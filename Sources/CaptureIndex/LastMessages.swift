@@ -20,7 +20,7 @@ extension IndexReader {
   /// It costs what is between the place and the messages found: rows of the index, and one walk of
   /// each block that one of them lies in. Streams that end before the place are found by when they
   /// ended. Where a stream falls silent before the place and goes on behind it, the rows between
-  /// are read: some microseconds for each of its blocks.
+  /// are read: some microseconds for each block there.
   ///
   /// Topics beyond the first 100,000 of a capture share a row of the index. Their last messages are
   /// found where they lie in the newest 256 blocks before the place that have such topics.

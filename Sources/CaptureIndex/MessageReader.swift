@@ -178,7 +178,7 @@ extension IndexReader {
   /// Reads the messages of a selection in recorded order; their segments stay mapped in `pool`.
   ///
   /// It starts at once, anywhere in a capture of any length: what a selection by time passes over
-  /// costs nothing but in the first one of a reader, 0.1 us a block.
+  /// costs nothing, but for the first such selection of a reader some tenths of a microsecond a block.
   public func messages(_ selection: Selection, pool: SegmentPool) throws -> MessageReader {
     MessageReader(
       capture: capture, pool: pool, selection: selection, rule: topicRule,
