@@ -28,18 +28,25 @@ public final class Recorder: Sendable {
 
   /// Starts to record. Ends by `stop`, or by a limit of the plan.
   ///
+  /// `prepare`: what else has to be there before anything is recorded, and needs the directory of
+  /// the capture, which is nobody else's by then.
+  ///
   /// Throws `ZeroMQError` for an endpoint that cannot be used, `StoreError` for a capture that
-  /// cannot be created; then nothing is left behind.
-  public convenience init(_ plan: RecordingPlan, stop: StopToken) throws {
+  /// cannot be created, and what `prepare` throws; then nothing is left behind, and what it would
+  /// have gone on with is sealed.
+  public convenience init(
+    _ plan: RecordingPlan, stop: StopToken, prepare: () throws -> Void = {}
+  ) throws {
     // Libzmq's own limit is 1,023; each endpoint takes a socket and two for its monitor.
     let context = try Context(
       ioThreads: plan.ioThreads, maxSockets: max(1023, plan.endpoints.count * 3 + 16),
       processors: Set(plan.processors.count > 1 ? Array(plan.processors[1...]) : plan.processors))
-    try self.init(plan, stop: stop, context: context, files: .system)
+    try self.init(plan, stop: stop, context: context, files: .system, prepare: prepare)
   }
 
   init(
-    _ plan: RecordingPlan, stop: StopToken, context: Context, files: FileSystem
+    _ plan: RecordingPlan, stop: StopToken, context: Context, files: FileSystem,
+    prepare: () throws -> Void = {}
   ) throws {
     let sockets = try plan.endpoints.map { try Self.openSocket($0, plan, context) }
     var endpoints = plan.endpoints
@@ -59,9 +66,10 @@ public final class Recorder: Sendable {
       indexed: indexed, stop: stop)
     do {
       capture = try Self.openCapture(plan, files)
+      try prepare()
       try intake.subscribe()
     } catch {
-      if isNew { writer.discard() } else { try? writer.finish() }
+      if isNew { writer.discard() } else { Self.leave(writer, plan, files) }
       throw error
     }
     let ended = Guarded<Result<Void, ZeroMQError>?>(nil)
@@ -69,12 +77,8 @@ public final class Recorder: Sendable {
     self.intake = intake
     self.writer = SendableWriter(writer)
     self.pinner = pinner
-    // A capture that is gone on with keeps its rule; `zcap reindex` gives it another.
-    let rule = TopicRule(capture.manifest.topicRule) ?? plan.topicRule
     self.indexed = indexed
-    follower = IndexFollower(
-      capture, rule: rule, sequences: [SequenceRule](capture.manifest),
-      firstSequence: writer.nextSequence, progress: indexed)
+    follower = Self.follow(capture, plan, from: writer.nextSequence, indexed)
     let priority = plan.processors.first.map { WorkerThread.Priority.onCPU($0) } ?? .usual
     thread = WorkerThread(name: "zcap recorder", priority: priority) {
       let result = Result { () throws(ZeroMQError) in try intake.run() }
@@ -160,6 +164,24 @@ public final class Recorder: Sendable {
       appendingTo: capture, endpoints: endpoints, known: Indexer.knownPlace(of: capture),
       keep: plan.keep, segmentSize: plan.segmentSize, sync: plan.sync,
       freeSpaceMin: plan.freeSpaceMin, schedule: .threads)
+  }
+
+  /// Seals a capture that was to be gone on with, and lets its index end where it does.
+  private static func leave(_ writer: CaptureWriter, _ plan: RecordingPlan, _ files: FileSystem) {
+    try? writer.finish()
+    if let capture = try? Capture(path: plan.capture, files: files) {
+      _ = follow(capture, plan, from: writer.nextSequence, IndexProgress()).finish()
+    }
+    writer.unlock()
+  }
+
+  private static func follow(
+    _ capture: Capture, _ plan: RecordingPlan, from sequence: UInt64, _ progress: IndexProgress
+  ) -> IndexFollower {
+    // A capture that is gone on with keeps its rule; `zcap reindex` gives it another.
+    IndexFollower(
+      capture, rule: TopicRule(capture.manifest.topicRule) ?? plan.topicRule,
+      sequences: [SequenceRule](capture.manifest), firstSequence: sequence, progress: progress)
   }
 
   /// What the writer made or goes on with, with all rules and labels of the plan in its manifest.

@@ -28,11 +28,14 @@ struct TriggerRequests {
   let interval: Int64 = 100_000_000
 
   /// Makes the folder; what is left in it from another time is nobody's request.
-  init(_ capture: String) throws {
+  ///
+  /// Source: `mkdir(2)`.
+  init(_ capture: String) throws(StoreError) {
     folder = "\(capture)/triggers"
     try? FileManager.default.removeItem(atPath: folder)
-    try FileManager.default.createDirectory(
-      atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+    guard mkdir(folder, 0o700) == 0 else {
+      throw .system(operation: "make it anew", path: folder, code: errno)
+    }
   }
 
   /// Takes the requests that are there, and answers with the path of the capture that will be.

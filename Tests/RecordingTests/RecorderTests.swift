@@ -210,6 +210,26 @@ import ZeroMQ
     #expect(try fileTree(path) == before)
   }
 
+  /// Nothing is subscribed to before what else it needs is there.
+  @Test(arguments: [false, true])
+  func aStartThatCannotBePreparedRecordsNothing(isAppending: Bool) throws {
+    if isAppending { _ = try Capture.recorded(path, [TestMessage("kept")]) }
+    var plan = plan([endpoint(directory.endpoint("p"))])
+    plan.isAppending = isAppending
+    #expect(throws: TestFailure.self) {
+      _ = try Recorder(plan, stop: stop) { throw TestFailure("not to be had") }
+    }
+    guard isAppending else {
+      #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
+      return
+    }
+    let walk = try recorded()
+    #expect(walk.isClean && walk.inOrder == [TestMessage("kept")])
+    let capture = try Capture(path: path)
+    #expect(try IndexReader(capture).state == .sealed)
+    #expect(try IndexVerification.verify(capture) == .ok, "it knows of the segment that was begun")
+  }
+
   @Test func whatIsThereIsNotRecordedOver() throws {
     _ = try Capture.recorded(path, [TestMessage("kept")])
     #expect(throws: StoreError.captureExists(path: path)) {

@@ -209,8 +209,10 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     ProcessLimits.openAsManyFilesAsAllowed()
     ProcessLimits.keepFreedMemory()
     let stop = StopSignals.token()
-    let recorder = try Recorder(plan, stop: stop)
-    let requests = keep != nil ? try TriggerRequests(plan.capture) : nil
+    var requests: TriggerRequests?
+    let recorder = try Recorder(plan, stop: stop) {
+      if keep != nil { requests = try TriggerRequests(plan.capture) }
+    }
     StopSignals.onTrigger {
       if keep != nil {
         recorder.pin(label: "SIGUSR1")
