@@ -40,6 +40,7 @@ import ZeroMQ
   private let poller = Poller()
   private let writer: CaptureWriter
   private let pinner: Pinner
+  private let pinIndexer: PinIndexer
   private let indexed: IndexProgress
   private let endpointIDs: [UInt16]
   private let hasTopicTriggers: Bool
@@ -55,19 +56,20 @@ import ZeroMQ
   /// What monitors told and the ledger has not.
   private var news: [(event: Monitor.Event, endpoint: Int)] = []
   private var rollNanosecondsSeen: Int64 = 0
-  private(set) var pinIndexers: [WorkerThread] = []
   /// Topics that trigger are looked for again from this time on.
   private var nextTopicTrigger: Int64 = .min
 
   init(
     _ plan: RecordingPlan, endpoints: [RecordedEndpoint], sockets: [WatchedSocket],
-    writer: CaptureWriter, pinner: Pinner, indexed: IndexProgress, stop: StopToken
+    writer: CaptureWriter, pinner: Pinner, pinIndexer: PinIndexer, indexed: IndexProgress,
+    stop: StopToken
   ) {
     self.plan = plan
     self.endpoints = endpoints
     self.sockets = sockets
     self.writer = writer
     self.pinner = pinner
+    self.pinIndexer = pinIndexer
     self.indexed = indexed
     endpointIDs = writer.endpointIDs
     hasTopicTriggers = !plan.triggerTopics.isEmpty
@@ -297,11 +299,7 @@ extension Intake {
     if let failure = outcome.failure { event.fields["reason"] = .text(failure.description) }
     ledger.tell(event)
     guard outcome.failure == nil, outcome.segments > 0 else { return }
-    pinIndexers.append(
-      WorkerThread(name: "zcap pin index", priority: .background) {
-        // Whoever reads it without one makes it for himself.
-        _ = try? Indexer.rebuild(Capture(path: outcome.path))
-      })
+    pinIndexer.add(outcome.path)
   }
 
   private func tell(_ kind: String, _ error: StoreError) {

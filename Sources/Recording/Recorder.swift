@@ -15,6 +15,7 @@ public final class Recorder: Sendable {
   private let intake: Intake
   private let writer: SendableWriter
   private let pinner: Pinner
+  private let pinIndexer: PinIndexer
   private let follower: IndexFollower
   private let indexed: IndexProgress
   private let thread: WorkerThread
@@ -61,14 +62,16 @@ public final class Recorder: Sendable {
     let capture: Capture
     let indexed = IndexProgress()
     let pinner = Pinner(plan, writer: writer)
+    let pinIndexer = PinIndexer()
     let intake = Intake(
       plan, endpoints: endpoints, sockets: sockets, writer: writer, pinner: pinner,
-      indexed: indexed, stop: stop)
+      pinIndexer: pinIndexer, indexed: indexed, stop: stop)
     do {
       capture = try Self.openCapture(plan, files)
       try prepare()
       try intake.subscribe()
     } catch {
+      pinIndexer.finish()
       if isNew { writer.discard() } else { Self.leave(writer, plan, files) }
       throw error
     }
@@ -77,6 +80,7 @@ public final class Recorder: Sendable {
     self.intake = intake
     self.writer = SendableWriter(writer)
     self.pinner = pinner
+    self.pinIndexer = pinIndexer
     self.indexed = indexed
     follower = Self.follow(capture, plan, from: writer.nextSequence, indexed)
     let priority = plan.processors.first.map { WorkerThread.Priority.onCPU($0) } ?? .usual
@@ -134,7 +138,7 @@ public final class Recorder: Sendable {
     intake.ledger.isStoring = false
     for outcome in writer.takePinOutcomes() { intake.tell(outcome) }
     let indexFailure = follower.finish()
-    for indexer in intake.pinIndexers { indexer.join() }
+    pinIndexer.finish()
     writer.unlock()
     try result?.get()
     return RecordingSummary(

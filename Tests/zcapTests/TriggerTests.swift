@@ -7,6 +7,58 @@ import ZeroMQ
 extension ZcapTests {
   /// What is made for triggers beside a ring, and how it stays out of the recorder's way.
   @Suite struct TriggerTests {
+    /// The CPUs that the threads of a process may run on, such as `0-3`: of those with this name,
+    /// which the threads that they start have, too; nil for the first one.
+    private static func processors(ofThreads name: String?, of pid: Int32) throws -> Set<String> {
+      let folder = "/proc/\(pid)/task"
+      func text(_ file: String) -> String {
+        (try? String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)) ?? ""
+      }
+      let threads = try FileManager.default.contentsOfDirectory(atPath: folder).filter { thread in
+        name.map { text("\(thread)/comm") == "\($0)\n" } ?? (thread == String(pid))
+      }
+      return Set(
+        threads.compactMap { thread in
+          let lines = text("\(thread)/status").split(separator: "\n")
+          return lines.first { $0.hasPrefix("Cpus_allowed_list:") }?
+            .split(whereSeparator: \.isWhitespace).last.map(String.init)
+        })
+    }
+
+    /// It is there from the beginning, whatever the recorder has for itself.
+    @Test func windowsAreIndexedByAThreadThatIsNotOnTheRecordersCPU() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let cpu = String(try #require(Processors.allowed.max()))
+      let record = try rig.start([
+        "record", publisher.endpoint, "-o", "ring", "--keep", "1h", "--before", "1h", "--after",
+        "0s", "--cpu", cpu, "--json",
+      ])
+      try publisher.waitForSubscriptions()
+      let others = try Self.processors(ofThreads: nil, of: record.pid)
+      func indexing() throws -> Set<String> {
+        try Self.processors(ofThreads: "zcap pin index", of: record.pid)
+      }
+      #expect(others.count == 1)
+      try waitFor("the threads to have their names") {
+        try indexing() == others
+          && Self.processors(ofThreads: "zcap recorder", of: record.pid) == [cpu]
+      }
+      for count in 1...5 {
+        record.send(signal: SIGUSR1)
+        try waitFor("window \(count) to have its index") {
+          for _ in 0..<20 { try publisher.publish("load", String(repeating: "x", count: 700)) }
+          #expect(try indexing() == others)
+          return try FileManager.default.contentsOfDirectory(atPath: rig.store).count {
+            $0 != "ring"
+              && FileManager.default.fileExists(atPath: "\(rig.capture($0))/index.sqlite")
+          } == count
+        }
+      }
+      record.send(signal: SIGINT)
+      #expect(try record.wait().exitCode == 0)
+    }
+
     /// It says why, and leaves the capture sealed.
     @Test func aRecordingThatCannotTakeRequestsDoesNotBegin() throws {
       let rig = try Rig()
