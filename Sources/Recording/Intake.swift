@@ -23,9 +23,6 @@ import ZeroMQ
   /// within 3 us. Reading it for each would be an eighth of the recorder's work.
   private static let messagesSharingTime = 8
   private static let bytesSharingTime: UInt64 = 4096
-  /// Topics trigger this far apart at least: where nothing behind a trigger is kept, each message
-  /// would make a capture.
-  private static let topicTriggerNanosecondsMin: Int64 = 1_000_000_000
 
   let counters: RecordingCounters
   let ledger: RecordingLedger
@@ -43,7 +40,6 @@ import ZeroMQ
   private let pinIndexer: PinIndexer
   private let indexed: IndexProgress
   private let endpointIDs: [UInt16]
-  private let hasTopicTriggers: Bool
   private let stop: StopToken
 
   // The watch over the loop, touched once a turn at most.
@@ -56,8 +52,8 @@ import ZeroMQ
   /// What monitors told and the ledger has not.
   private var news: [(event: Monitor.Event, endpoint: Int)] = []
   private var rollNanosecondsSeen: Int64 = 0
-  /// Topics that trigger are looked for again from this time on.
-  private var nextTopicTrigger: Int64 = .min
+  private let hasTopicTriggers: Bool
+  private var topicTriggers: TopicTriggers
 
   init(
     _ plan: RecordingPlan, endpoints: [RecordedEndpoint], sockets: [WatchedSocket],
@@ -73,6 +69,8 @@ import ZeroMQ
     self.indexed = indexed
     endpointIDs = writer.endpointIDs
     hasTopicTriggers = !plan.triggerTopics.isEmpty
+    topicTriggers = TopicTriggers(
+      prefixes: plan.triggerTopics, after: plan.triggerWindow.after)
     self.stop = stop
     ledger = RecordingLedger(writer)
     counters = RecordingCounters(endpoints: sockets.count)
@@ -102,6 +100,7 @@ import ZeroMQ
     let result = Result { () throws(ZeroMQError) in try record() }
     if let problem = result.failure { ledger.tell(ended("error", problem.description)) }
     try result.get()
+    pinHeldBack(CaptureClock.monotonicNanoseconds())
     try readMonitors(CaptureClock.monotonicNanoseconds())
     tellConnections(CaptureClock.monotonicNanoseconds())
     for event in pinner.takeEvents() { ledger.tell(event) }
@@ -160,23 +159,23 @@ import ZeroMQ
     let end = CaptureClock.monotonicNanoseconds() + Self.drainNanosecondsMax
     while try takeBurst(&message) > 0 {
       if isLimitReached || !tend() { return }
-      if CaptureClock.monotonicNanoseconds() > end {
+      let now = CaptureClock.monotonicNanoseconds()
+      pinHeldBack(now)
+      if now > end {
         isCutShort = true
         return
       }
     }
   }
 
-  /// A message of a topic that triggers. While its window lasts, others of the kind are part of it.
+  /// Looks whether a message triggers, where that would ask for anything.
   private func lookForTrigger(_ message: borrowing Message, at now: Int64) {
-    guard now >= nextTopicTrigger, unsafe message.frames.count > 0 else { return }
-    let topic = unsafe message.frames[0]
-    guard let prefix = plan.triggerTopics.first(where: { unsafe topic.starts(with: $0) }) else {
-      return
-    }
-    nextTopicTrigger = now + max(plan.triggerWindow.after, Self.topicTriggerNanosecondsMin)
-    let label = "topic " + String(decoding: prefix, as: UTF8.self)
-    _ = pinner.pin(at: now, before: nil, after: nil, label: label)
+    guard !topicTriggers.isCovered(now), unsafe message.frames.count > 0,
+      let prefix = unsafe topicTriggers.prefix(of: message.frames[0])
+    else { return }
+    pinHeldBack(now)
+    let trigger = TopicTriggers.Trigger(time: now, prefix: prefix)
+    if topicTriggers.take(trigger) { pin(trigger) }
   }
 
   private var isLimitReached: Bool { reason != .stopped && reason != .duration }
@@ -306,9 +305,21 @@ extension Intake {
     ledger.tell(StoredEvent(kind, ["reason": .text(error.description)]))
   }
 
-  /// Looks at connections, at clocks and at the index, each when it is due.
+  /// A trigger that came while the window of another lasted has its own behind that.
+  private func pinHeldBack(_ now: Int64) {
+    if let trigger = topicTriggers.takeDue(now) { pin(trigger) }
+  }
+
+  private func pin(_ trigger: TopicTriggers.Trigger) {
+    let prefix = String(decoding: topicTriggers.prefixes[trigger.prefix], as: UTF8.self)
+    _ = pinner.pin(
+      at: trigger.time, before: nil, after: topicTriggers.after, label: "topic \(prefix)")
+  }
+
+  /// Looks at triggers, connections, clocks and the index, each when it is due.
   private func look(_ now: Int64) {
     if !news.isEmpty { tellConnections(now) }
+    pinHeldBack(now)
     for event in pinner.takeEvents() { ledger.tell(event) }
     guard watch.isDue(now) else { return }
     // One that waits is not late.

@@ -18,7 +18,8 @@ public struct RecordingPlan: Sendable {
   /// as so far.
   public var keep: Retention?
   /// Of a ring: a message whose first frame starts with one of these makes a capture of the window
-  /// around it.
+  /// around it. Those within a second are one trigger, whose window is a second longer; what comes
+  /// later and while it lasts has its own as soon as it is over.
   public var triggerTopics: [[UInt8]] = []
   /// Nanoseconds before and behind what triggers, where that does not say others.
   public var triggerWindow = (before: Int64(60_000_000_000), after: Int64(30_000_000_000))

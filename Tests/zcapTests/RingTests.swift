@@ -111,8 +111,8 @@ extension ZcapTests {
       func pins() throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: rig.store).filter { $0 != "ring" }
       }
-      /// Publishes until the capture that a trigger asked for is whole: little, so that the ring does
-      /// not go around meanwhile and lose what it says of triggers.
+      /// Publishes until the capture that a trigger asked for is whole: little, so that the ring
+      /// does not lose what it says of the last ones.
       func publish(until count: Int) throws {
         try waitFor("\(count) windows to be kept") {
           for _ in 0..<20 { try publisher.publish("load", String(repeating: "x", count: 700)) }

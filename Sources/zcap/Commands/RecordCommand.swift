@@ -91,7 +91,9 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     help: ArgumentHelp(
       """
       With --keep: a message of a topic that starts with this makes a capture of its own of the \
-      time around it (repeatable). SIGUSR1 and 'zcap trigger' do the same.
+      time around it (repeatable). Those within a second share one, which is a second longer; \
+      what comes later while it is made has its own behind it. SIGUSR1 and 'zcap trigger' make \
+      one each time.
       """, valueName: "prefix"))
   var triggers: [TopicPrefix] = []
 
