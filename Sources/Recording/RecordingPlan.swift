@@ -27,8 +27,8 @@ public struct RecordingPlan: Sendable {
   public var sync = SyncPolicy.standard
   public var freeSpaceMin = FreeSpaceMin.standard
   public var ioThreads = 1
-  /// The CPUs that the recording thread (the first one) and libzmq's threads (the others, or the same
-  /// where there is one) run on; none leaves that to the system.
+  /// The CPUs that the recording thread (the first one) and libzmq's threads (the others, or the
+  /// same where there is one) run on; none leaves that to the system.
   public var processors: [Int] = []
 
   /// Messages that libzmq may hold for each peer while the recorder is busy.
@@ -38,7 +38,8 @@ public struct RecordingPlan: Sendable {
   /// messages; 20,000 and what TCP holds ride out 20 ms of them. The price is memory, when the
   /// recorder falls behind: 2.6 KiB for a message of 1 KiB, so 52 MiB for each peer.
   ///
-  /// It stays what it is: a socket of libzmq 4.3 that is given another limit later may wait forever.
+  /// It stays what it is: a socket of libzmq 4.3 that is given another limit later may wait for
+  /// ever.
   public static let receiveHighWaterMarkDefault = 20_000
   public var receiveHighWaterMark = Self.receiveHighWaterMarkDefault
 

@@ -80,9 +80,9 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     name: .customLong("keep"),
     help: ArgumentHelp(
       """
-      Keep the newest only, such as 10GiB on disk at most, the last 24h or 1000000msg at least: the \
-      oldest segments make room (repeatable with different units: a segment goes as soon as one limit \
-      lets it).
+      Keep the newest only, such as 10GiB on disk at most, the last 24h or 1000000msg at least: \
+      the oldest segments make room (repeatable with different units: a segment goes as soon as \
+      one limit lets it).
       """, valueName: "limit"))
   var keep: [RetentionArgument] = []
 
@@ -107,15 +107,16 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Bytes of each segment file. (default: 256MiB, with --keep an eighth of its bytes or 64MiB)",
-      valueName: "bytes"))
+      """
+      Bytes of each segment file. (default: 256MiB, with --keep an eighth of its bytes or 64MiB)
+      """, valueName: "bytes"))
   var segmentSize: ByteSize?
 
   @Option(
     help: ArgumentHelp(
       """
-      How often what was recorded is put on stable storage, which a power loss cannot take: a time, \
-      0 for when a segment is full, or always, which is slow.
+      How often what was recorded is put on stable storage, which a power loss cannot take: a \
+      time, 0 for when a segment is full, or always, which is slow.
       """, valueName: "interval"))
   var sync = SyncArgument(.standard)
 
