@@ -137,7 +137,7 @@ import Testing
       creating: directory.file("c"), manifest: .test(), segmentSize: 64 << 10, sync: .atSeal,
       schedule: .stepped, files: FileSystem(disk))
     try writer.append(TestMessage("a"))
-    disk.fail(.init(call: 4, of: .madvise, with: EFAULT))
+    disk.fail(.init(call: disk.calls(of: .madvise) + 1, of: .madvise, with: EFAULT))
     #expect(throws: StoreError.self) { try writer.finish() }
     writer.unlock()
     #expect(disk.failedCalls == [.madvise])
