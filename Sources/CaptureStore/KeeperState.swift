@@ -25,8 +25,8 @@ struct KeeperState {
   var prepareFailure: StoreError?
   var activeFailure: StoreError?
   var syncFailure: StoreError?
-  /// Numbers of segments whose sync failed: they are not sealed as if nothing had happened.
-  var abandoned: Set<UInt64> = []
+  /// Segments whose sync failed, by number: they are not sealed as if nothing had happened.
+  var abandoned: [UInt64: StoreError] = [:]
   /// A spare, or what made room in a ring, could not be removed.
   var tidyFailure: StoreError?
   var durable: RecordPlace?
@@ -44,7 +44,7 @@ struct RetiredSegment {
   var nextSequence: UInt64
   /// When it was left, on the monotonic clock.
   var time: Int64
-  /// Of a ring: it made room there, and is sealed for a pin.
+  /// Of a ring: it made room there. For a pin it is sealed all the same.
   var isGone = false
 }
 
@@ -70,7 +70,7 @@ extension KeeperState {
   }
 
   /// Takes the oldest segment out of the ring; never one in front of an older one, so that what is
-  /// kept has no gap. nil where that is being sealed: it is asked for, and comes soon.
+  /// kept has no gap. nil where there is none.
   mutating func takeOldest() -> SegmentRing.Entry? {
     ring?.isShort = false
     if let oldest = segmentsLeft.first {
@@ -79,11 +79,9 @@ extension KeeperState {
     }
     if ring?.entries.isEmpty == false { return ring?.entries.removeFirst() }
     if let segment = sealing?.segment, sealing?.isGone == false {
-      guard isPinned(segment) else {
-        segment.isUnwanted.store(true, ordering: .relaxed)
-        return nil
-      }
+      // Who seals it has its file, and leaves it soon where nobody else wants it.
       sealing?.isGone = true
+      if !isPinned(segment) { segment.isUnwanted.store(true, ordering: .relaxed) }
       return sealing.map { SegmentRing.Entry(notToBeUsedAgain: $0) }
     }
     guard let index = retired.firstIndex(where: { !$0.isGone }) else { return nil }
@@ -97,6 +95,11 @@ extension KeeperState {
 
   private func isPinned(_ segment: SegmentWriter) -> Bool {
     pins.contains { $0.linked.contains(segment.number) }
+  }
+
+  /// What keeps a segment of a pin from being known to be on stable storage.
+  func syncFailure(of pin: Pin) -> StoreError? {
+    pin.linked.sorted().lazy.compactMap { abandoned[$0] }.first
   }
 
   /// Whether the active segment has messages of the window.

@@ -236,7 +236,10 @@ final class KeeperWork: Sendable {
       return state.pins
     }
     // One that came too late to be begun leaves nothing.
-    let outcomes = pins.filter(\.isBegun).map { $0.end() }
+    let outcomes = pins.filter(\.isBegun).map { pin in
+      if let failure = state.withLock({ $0.syncFailure(of: pin) }) { pin.fail(failure) }
+      return pin.end()
+    }
     state.withLock { $0.pinOutcomes += outcomes }
   }
 
@@ -269,6 +272,7 @@ final class KeeperWork: Sendable {
       let unsealed = state.unsealed.map(\.segment.number)
       guard pin.linked.isDisjoint(with: unsealed) || pin.failure != nil else { continue }
       state.pins.remove(at: index)
+      if let failure = state.syncFailure(of: pin) { pin.fail(failure) }
       return .end(pin)
     }
     return nil
@@ -358,7 +362,7 @@ final class KeeperWork: Sendable {
 
   private func seal(_ retired: RetiredSegment) {
     let segment = retired.segment
-    if !state.withLock({ $0.abandoned.contains(segment.number) }) {
+    if state.withLock({ $0.abandoned[segment.number] }) == nil {
       do throws(StoreError) {
         if try segment.seal(nextSequence: retired.nextSequence) {
           let end = RecordPlace(
@@ -383,7 +387,7 @@ final class KeeperWork: Sendable {
   /// the segment gets no footer, and the durable place stays where it is.
   private func fail(_ segment: SegmentWriter, _ error: StoreError) {
     tell {
-      $0.abandoned.insert(segment.number)
+      $0.abandoned[segment.number] = $0.abandoned[segment.number] ?? error
       $0.syncFailure = $0.syncFailure ?? error
     }
   }

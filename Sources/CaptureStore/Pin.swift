@@ -97,6 +97,9 @@ final class Pin: @unchecked Sendable {
     }
   }
 
+  /// What it has is not all that it says, or may not stay.
+  func fail(_ error: StoreError) { failure = failure ?? error }
+
   /// Makes sure of what it has, and lets others have it.
   func end() -> PinOutcome {
     attempt { () throws(StoreError) in

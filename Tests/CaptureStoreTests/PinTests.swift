@@ -148,32 +148,94 @@ import Testing
 
   /// The writer hears of a pin that ends with its segment before there is another segment.
   @Test func aPinEndsThoughTheNextSegmentComesLate() throws {
-    let root = directory.file("disk")
-    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: false)
-    let disk = try SimulatedDisk(root: root, seed: 1)
-    let writer = try CaptureWriter(
-      creating: "\(root)/ring", manifest: .test(keep: Retention(bytes: 8 * Self.segmentSize)),
-      segmentSize: Self.segmentSize, sync: .atSeal, schedule: .stepped, files: FileSystem(disk))
-    while writer.stepAhead() {}
+    let (disk, writer) = try simulated()
     let large = TestMessage([[UInt8](repeating: 1, count: Self.segmentSize - 8192)])
     // It takes both segments that are ready, then a message goes to the last one.
     for _ in 0..<3 { try writer.append(large) }
     try writer.append(TestMessage("last"))
     writer.pinner(
-      PinRequest(path: "\(root)/pin", before: 1_000_000_000_000, after: 0, labels: [:]))
+      PinRequest(
+        path: directory.file("disk/pin"), before: 1_000_000_000_000, after: 0, labels: [:]))
     var isEarly = false
     disk.interrupt(atCall: 1, of: .fallocate) { isEarly = (try? writer.tend()) != nil }
     while writer.stepAhead() {}
     _ = try writer.tend()
     #expect(isEarly && writer.segmentCount == 4)
+    let outcomes = try outcomes(writer)
+    #expect(outcomes.map(\.failure) == [nil] && outcomes.first?.segments == 3)
+    try writer.finish()
+  }
+
+  /// A ring of its own on a disk that fails, or that does something between two calls.
+  private func simulated(
+    bytes: Int = 8 * Self.segmentSize
+  ) throws -> (SimulatedDisk, CaptureWriter) {
+    let root = directory.file("disk")
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: false)
+    let disk = try SimulatedDisk(root: root, seed: 1)
+    let writer = try CaptureWriter(
+      creating: "\(root)/ring", manifest: .test(keep: Retention(bytes: bytes)),
+      segmentSize: Self.segmentSize, sync: .atSeal, schedule: .stepped, files: FileSystem(disk))
+    while writer.stepAhead() {}
+    return (disk, writer)
+  }
+
+  /// Lets the keeper of such a ring work until a pin has ended, and on. Returns how it ended.
+  private func outcomes(_ writer: CaptureWriter) throws -> [PinOutcome] {
     var outcomes: [PinOutcome] = []
     for _ in 0..<8 {
       while writer.stepAhead() {}
       writer.stepBehind()
       for case .pinned(let outcome) in try writer.tend() { outcomes.append(outcome) }
     }
-    #expect(outcomes.map(\.failure) == [nil] && outcomes.first?.segments == 3)
+    return outcomes
+  }
+
+  /// It is large, so that its sync takes several steps and is given up between two of them.
+  @Test func aSegmentThatMakesRoomWhileItIsSealedIsInNoLaterPin() throws {
+    let (disk, writer) = try simulated(bytes: 24 << 20)
+    let large = TestMessage([[UInt8](repeating: 1, count: 17 << 20)])
+    try writer.append(TestMessage("first"))
+    try writer.append(large)
+    writer.stepBehind()
+    while writer.stepAhead() {}
+    try writer.append(large)
+    let pin = directory.file("disk/pin")
+    disk.interrupt(atCall: 1, of: .msync) {
+      while writer.stepAhead() {}
+      writer.pinner(PinRequest(path: pin, before: 1_000_000_000_000, after: 0, labels: [:]))
+      while writer.stepAhead() {}
+    }
+    writer.stepBehind()
+    let outcomes = try outcomes(writer)
+    #expect(outcomes.map(\.failure) == [nil] && outcomes.map(\.segments) == [1])
     try writer.finish()
+    let capture = try Capture(path: pin)
+    for file in try capture.segmentFiles() {
+      #expect(try capture.openSegment(file.path)?.isSealed == true, "segment \(file.number)")
+    }
+    let walk = try CaptureWalk(unused: capture)
+    #expect(walk.isClean && walk.order == [2])
+  }
+
+  @Test(arguments: [false, true])
+  func aPinOfASegmentWhoseSyncFailedIsNotWhole(endsWithTheRecording: Bool) throws {
+    let (disk, writer) = try simulated()
+    for sequence in 0..<100 as Range<UInt64> { try writer.append(Self.message(sequence)) }
+    disk.fail(.init(call: disk.calls(of: .fsync) + 1, of: .fsync, with: EIO))
+    writer.stepBehind()
+    disk.fail(nil)
+    #expect(disk.failedCalls == [.fsync] && writer.segmentCount == 2)
+    let pin = directory.file("disk/pin")
+    let after = endsWithTheRecording ? 3_600_000_000_000 : 0 as Int64
+    writer.pinner(PinRequest(path: pin, before: 1_000_000_000_000, after: after, labels: [:]))
+    var ends = try outcomes(writer)
+    #expect(ends.isEmpty == endsWithTheRecording)
+    #expect(throws: StoreError.self) { try writer.finish() }
+    ends += writer.takePinOutcomes()
+    let failed = CapturePath.segment(writer.path, 0)
+    #expect(ends.map(\.failure) == [.system(operation: "fsync", path: failed, code: EIO)])
+    #expect(try Capture(path: pin).manifest.window?.ended == nil)
   }
 
   /// More comes behind the trigger than the ring holds: all of it is kept.

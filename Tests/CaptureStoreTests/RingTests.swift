@@ -209,6 +209,31 @@ import Threads
     _ = try Self.check(capture, next: writer.nextSequence)
   }
 
+  /// The disk may take seconds for that, and the writer is not to wait for it.
+  @Test func roomIsMadeWhileTheOldestSegmentIsSealed() throws {
+    let directory = try TemporaryDirectory()
+    let disk = try SimulatedDisk(root: directory.path, seed: 1)
+    let path = "\(disk.root)/c"
+    let writer = try Self.writer(path, files: FileSystem(disk))
+    // Up to its bytes, with one segment ready and none sealed.
+    while writer.segmentCount < 7 {
+      while writer.stepAhead() {}
+      try writer.append(Self.message(writer.nextSequence))
+    }
+    var prepared = 0
+    disk.interrupt(atCall: 1, of: .fsync) {
+      let before = disk.calls(of: .fallocate)
+      while writer.stepAhead() {}
+      prepared = disk.calls(of: .fallocate) - before
+    }
+    writer.stepBehind()
+    #expect(prepared == 1)
+    try Self.append(1000, to: writer)
+    try writer.finish()
+    writer.unlock()
+    _ = try Self.check(Capture(path: path), next: writer.nextSequence)
+  }
+
   /// The ring makes the room that the disk does not have.
   @Test func aRingOnAFullDiskGoesOn() throws {
     let directory = try TemporaryDirectory()
