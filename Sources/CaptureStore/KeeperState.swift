@@ -9,7 +9,7 @@ struct KeeperState {
   var retired: [RetiredSegment] = []
   /// The one that is being sealed, older than those.
   var sealing: RetiredSegment?
-  /// In a ring: those older still, which can make room.
+  /// In a ring: those older still.
   var ring: SegmentRing?
   /// When a segment of a ring made room last, and how old its last message was then.
   var lastRoom: (time: Int64, age: Int64) = (0, .max)
@@ -72,11 +72,10 @@ extension KeeperState {
   /// Takes the oldest segment out of the ring; never one in front of an older one, so that what is
   /// kept has no gap. nil where there is none.
   mutating func takeOldest() -> SegmentRing.Entry? {
+    guard let oldest = segmentsLeft.first else { return nil }
     ring?.isShort = false
-    if let oldest = segmentsLeft.first {
-      let now = CaptureClock.monotonicNanoseconds()
-      lastRoom = (now, now - oldest.ended)
-    }
+    let now = CaptureClock.monotonicNanoseconds()
+    lastRoom = (now, now - oldest.ended)
     if ring?.entries.isEmpty == false { return ring?.entries.removeFirst() }
     if let segment = sealing?.segment, sealing?.isGone == false {
       // Who seals it has its file, and leaves it soon where nobody else wants it.

@@ -126,8 +126,8 @@ final class KeeperWork: Sendable {
 
   /// Whether a segment of the ring leaves room where it goes: one of a pin, too, stays.
   private var canRingMakeRoom: Bool {
-    let entries = state.withLock { $0.ring?.entries ?? [] }
-    return entries.contains { entry in
+    let segments = state.withLock { $0.ring == nil ? [] : $0.segmentsLeft }
+    return segments.contains { entry in
       ((try? settings.files.metadata(entry.path)) ?? nil)?.links == 1
     }
   }

@@ -39,7 +39,7 @@ public struct Retention: Codable, Hashable, Sendable {
   var segmentMessagesMax: UInt64? { messages.map { max($0 / UInt64(Self.segmentsMin), 1024) } }
 }
 
-/// The segments of a ring behind the one that is written, the oldest first.
+/// What a ring keeps, and its segments that are sealed, or never will be: the oldest first.
 struct SegmentRing: Sendable {
   struct Entry: Sendable {
     var path: String
@@ -66,7 +66,7 @@ struct SegmentRing: Sendable {
   /// Whether the oldest segment may go. `bytes`: what all segment files take, those that are needed now
   /// included. `nextSequence`: that of the next message.
   func isSurplus(_ oldest: Entry, bytes: Int, nextSequence: UInt64, now: Int64) -> Bool {
-    if isShort && !entries.isEmpty { return true }
+    if isShort { return true }
     if let most = retention.bytes, bytes > most { return true }
     if let span = retention.nanoseconds, oldest.ended < now - span { return true }
     if let least = retention.messages, nextSequence >= least,

@@ -254,6 +254,27 @@ import Threads
     _ = try Self.check(Capture(path: path), next: 3000)
   }
 
+  /// A slow disk may have sealed none of it so far.
+  @Test func whatIsNotSealedMakesRoomOnAFullDisk() throws {
+    let directory = try TemporaryDirectory()
+    let disk = try SimulatedDisk(root: directory.path, seed: 1)
+    let path = "\(disk.root)/c"
+    let writer = try Self.writer(path, files: FileSystem(disk))
+    func append(_ count: Int) throws {
+      for _ in 0..<count {
+        while writer.stepAhead() {}
+        try writer.append(Self.message(writer.nextSequence))
+      }
+    }
+    try append(200)
+    disk.fail(.init(call: disk.calls(of: .fallocate) + 1, of: .fallocate, with: ENOSPC))
+    try append(800)
+    #expect(disk.failedCalls == [.fallocate] && writer.segmentCount > 14)
+    try writer.finish()
+    writer.unlock()
+    _ = try Self.check(Capture(path: path), next: 1000)
+  }
+
   @Test func aRingIsGoneOnWith() throws {
     let directory = try TemporaryDirectory()
     let path = directory.file("c")
