@@ -63,6 +63,12 @@ extension KeeperState {
     return others + segmentsLeft.reduce(0) { $0 + $1.size }
   }
 
+  /// Whether the writer waits for more room than the next segment has.
+  var isGrowthDue: Bool {
+    guard let spare = spares.first, growFailure == nil else { return false }
+    return spare.capacity < roomNeeded
+  }
+
   mutating func retireActive(nextSequence: UInt64) {
     retired.append(
       RetiredSegment(

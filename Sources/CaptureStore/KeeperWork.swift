@@ -66,16 +66,20 @@ final class KeeperWork: Sendable {
       defer { state.spares = [] }
       return .stop(unused: state.spares)
     }
-    if let spare = state.spares.first, spare.capacity < state.roomNeeded, state.growFailure == nil {
-      state.spares.removeFirst()
-      return .grow(spare, size: state.roomNeeded)
-    }
     let isSpareMissing = state.spares.count < settings.sparesWanted
-    if isSurplus(state, forOneMore: isSpareMissing) {
-      guard let oldest = state.takeOldest() else { return nil }
+    let isGrowthDue = state.isGrowthDue
+    // The writer waits for the growth: only what has no room on the disk comes behind.
+    let isShort = state.ring?.isShort == true
+    if !isGrowthDue || isShort, isSurplus(state, forOneMore: isSpareMissing),
+      let oldest = state.takeOldest()
+    {
       // Where more than one must go, the last of them is used again.
-      return isSpareMissing && !isSurplus(state, forOneMore: true)
+      let isUsedAgain = isSpareMissing && !isGrowthDue && !isSurplus(state, forOneMore: true)
+      return isUsedAgain
         ? .prepare(number: state.nextNumber, recycling: oldest) : .remove(oldest)
+    }
+    if isGrowthDue {
+      return .grow(state.spares.removeFirst(), size: state.roomNeeded)
     }
     return isSpareMissing && state.prepareFailure == nil
       ? .prepare(number: state.nextNumber, recycling: nil) : nil
@@ -91,7 +95,7 @@ final class KeeperWork: Sendable {
           $0.nextNumber += 1
         }
       } catch {
-        let isHelped = error.isShortOfSpace && canRingMakeRoom
+        let isHelped = error.isShortOfSpace && canRingMakeRoom(of: 1)
         tell { state in
           if isHelped { state.ring?.isShort = true } else { state.prepareFailure = error }
         }
@@ -99,17 +103,7 @@ final class KeeperWork: Sendable {
     case .remove(let old):
       makeRoom(of: old)
     case .grow(let spare, let size):
-      let grown = Result { () throws(StoreError) in
-        try checkFreeSpace(for: size - spare.capacity)
-        try spare.grow(to: size)
-      }
-      state.withLock { state in
-        state.spares.insert(spare, at: 0)
-        if case .failure(let error) = grown {
-          state.growFailure = error
-          state.roomNeeded = 0
-        }
-      }
+      grow(spare, to: size)
     case .begin(let pin, let first):
       pin.begin(with: first, ofCapture: settings.capture)
     case .link(let segments, let pin):
@@ -124,12 +118,43 @@ final class KeeperWork: Sendable {
     }
   }
 
-  /// Whether a segment of the ring leaves room where it goes: one of a pin, too, stays.
-  private var canRingMakeRoom: Bool {
-    let segments = state.withLock { $0.ring == nil ? [] : $0.segmentsLeft }
-    return segments.contains { entry in
-      ((try? settings.files.metadata(entry.path)) ?? nil)?.links == 1
+  private func grow(_ spare: SegmentWriter, to size: Int) {
+    do throws(StoreError) {
+      try checkFreeSpace(for: size - spare.capacity)
+      try spare.grow(to: size)
+      state.withLock { $0.spares.insert(spare, at: 0) }
+    } catch {
+      let isHelped =
+        error.isShortOfSpace
+        && canRingMakeRoom(of: missingSpace(error, for: size - spare.capacity))
+      state.withLock { state in
+        state.spares.insert(spare, at: 0)
+        if isHelped {
+          state.ring?.isShort = true
+        } else {
+          state.growFailure = error
+          state.roomNeeded = 0
+        }
+      }
     }
+  }
+
+  /// Whether segments of the ring leave so much room where they go: one of a pin, too, stays.
+  private func canRingMakeRoom(of size: Int) -> Bool {
+    let segments = state.withLock { $0.ring == nil ? [] : $0.segmentsLeft }
+    var room = 0
+    return segments.contains { entry in
+      if ((try? settings.files.metadata(entry.path)) ?? nil)?.links == 1 { room += entry.size }
+      return room >= size
+    }
+  }
+
+  /// How much room has to be made for `size` bytes that there was none for; 1 where a quota hides
+  /// it. A ring that has less than that is not emptied for nothing.
+  private func missingSpace(_ error: StoreError, for size: Int) -> Int {
+    if case .freeSpace(_, let free, let needed, let least) = error { return least + needed - free }
+    let free = (try? settings.files.space(settings.directory))?.free ?? 0
+    return max(1, size - free)
   }
 
   /// nil where the old one cannot be used again: then it made room for a new one.

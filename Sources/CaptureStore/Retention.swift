@@ -58,7 +58,7 @@ struct SegmentRing: Sendable {
 
   let retention: Retention
   var entries: [Entry] = []
-  /// The disk had no room for a segment: the oldest one makes it.
+  /// The disk had no room for a segment, or for one to grow: the oldest one makes it.
   var isShort = false
 
   init(retention: Retention) { self.retention = retention }

@@ -318,6 +318,50 @@ import Threads
     #expect(!Capture.exists(at: directory.file("c")))
   }
 
+  @Test func aMessageThatIsLargerThanSegmentsIsKeptOnAFullDisk() throws {
+    let directory = try TemporaryDirectory()
+    let disk = try SimulatedDisk(root: directory.path, seed: 1)
+    let path = "\(disk.root)/c"
+    let writer = try Self.writer(path, files: FileSystem(disk))
+    try Self.append(1000, to: writer)
+    let capture = try Capture(path: path)
+    let before = CaptureWalk(capture).order.count
+    disk.fail(.init(call: disk.calls(of: .fallocate) + 1, of: .fallocate, with: ENOSPC))
+    try writer.append(Self.message(1000, size: 2 * Self.segmentSize))
+    #expect(disk.failedCalls == [.fallocate])
+    // One segment made room for it.
+    let walk = CaptureWalk(capture)
+    #expect(walk.isWhole && walk.order.count > before - 64)
+    #expect(walk.messages[1000] == Self.message(1000, size: 2 * Self.segmentSize))
+    try Self.append(1000, to: writer)
+    try writer.finish()
+    writer.unlock()
+    _ = try Self.check(capture, next: writer.nextSequence)
+  }
+
+  /// What would not fit if all of the ring made room is refused, and the ring stays.
+  @Test func aRingIsNotEmptiedForAMessageThatDoesNotFit() throws {
+    let directory = try TemporaryDirectory()
+    let disk = try SimulatedDisk(root: directory.path, seed: 1)
+    let path = "\(disk.root)/c"
+    let writer = try CaptureWriter(
+      creating: path, manifest: .test(keep: Retention(bytes: Self.bytes)),
+      segmentSize: Self.segmentSize, sync: .atSeal, freeSpaceMin: .bytes(1 << 20),
+      schedule: .stepped, files: FileSystem(disk))
+    try Self.append(1000, to: writer)
+    let capture = try Capture(path: path)
+    let before = CaptureWalk(capture).order
+    disk.freeBytes = 1 << 20
+    #expect(throws: StoreError.self) {
+      try writer.append(Self.message(1000, size: Self.bytes))
+    }
+    #expect(CaptureWalk(capture).order == before && before.count > 200)
+    try Self.append(1000, to: writer)
+    try writer.finish()
+    writer.unlock()
+    _ = try Self.check(capture, next: 2000)
+  }
+
   @Test func aMessageThatIsLargerThanSegmentsIsKept() throws {
     let directory = try TemporaryDirectory()
     let writer = try Self.writer(directory.file("c"))

@@ -153,7 +153,11 @@ extension SimulatedDisk {
   }
 
   package func statvfs(_ path: String, _ status: inout statvfs) -> CInt {
-    make(.statvfs, failing: -1) { system.statvfs(path, &status) }
+    make(.statvfs, failing: -1) {
+      let result = system.statvfs(path, &status)
+      if let freeBytes { status.f_bavail = UInt(freeBytes) / UInt(status.f_frsize) }
+      return result
+    }
   }
 
   package func fileSystemType(_ path: String) -> Int {

@@ -62,6 +62,11 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
   private var faultsMade: [Call] = []
   private var interruption: (call: Int, kind: Call?, action: () -> Void)?
 
+  // For a test to set while nobody else calls.
+
+  /// What the file system tells to be free; nil for what the real one has.
+  package var freeBytes: Int?
+
   /// Whether reserving space does so; else only the size is set: what must never be.
   let keepsReservations: Bool
 
