@@ -306,10 +306,16 @@ final class KeeperWork: Sendable {
   // MARK: - Room in a ring
 
   /// Whether the oldest segment is not to be kept, or not when there is one spare more.
+  ///
+  /// It expires at any moment, mostly when no spare is missing. Then it waits for the next roll, to
+  /// be used again, unless another one has expired behind it: so there is one of those at most.
   private func isSurplus(_ state: KeeperState, forOneMore isOneMore: Bool) -> Bool {
-    guard let ring = state.ring, let oldest = state.segmentsLeft.first else { return false }
+    guard let ring = state.ring else { return false }
+    let bytes = state.bytes + (isOneMore ? settings.segmentSize : 0)
+    let isUrgent = isOneMore || ring.isShort || ring.isOver(bytes)
+    guard let segment = state.segmentsLeft.dropFirst(isUrgent ? 0 : 1).first else { return false }
     return ring.isSurplus(
-      oldest, bytes: state.bytes + (isOneMore ? settings.segmentSize : 0),
+      segment, bytes: bytes,
       nextSequence: state.active.committedSequence.load(ordering: .relaxed),
       now: CaptureClock.monotonicNanoseconds())
   }

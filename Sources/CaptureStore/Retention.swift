@@ -1,7 +1,8 @@
 /// How much of a recording is kept: the newest of it, in whole segments. What is older makes room,
 /// and its files are used again: a ring.
 ///
-/// A segment goes as soon as one of the limits lets it go.
+/// A segment may go as soon as one of the limits lets it go. One that only time or messages let go
+/// waits until the next one is needed, which is made of its file.
 public struct Retention: Codable, Hashable, Sendable {
   /// Bytes of all segment files, those that are prepared included: they take no more. Only a
   /// message that is larger than segments usually are takes more for a while.
@@ -63,11 +64,14 @@ struct SegmentRing: Sendable {
 
   init(retention: Retention) { self.retention = retention }
 
+  /// Whether so many bytes of segment files are more than it may take.
+  func isOver(_ bytes: Int) -> Bool { retention.bytes.map { bytes > $0 } ?? false }
+
   /// Whether the oldest segment may go. `bytes`: what all segment files take, those that are needed now
   /// included. `nextSequence`: that of the next message.
   func isSurplus(_ oldest: Entry, bytes: Int, nextSequence: UInt64, now: Int64) -> Bool {
     if isShort { return true }
-    if let most = retention.bytes, bytes > most { return true }
+    if isOver(bytes) { return true }
     if let span = retention.nanoseconds, oldest.ended < now - span { return true }
     if let least = retention.messages, nextSequence >= least,
       oldest.nextSequence <= nextSequence - least

@@ -96,6 +96,22 @@ import Threads
     #expect((5000...7500).contains(20_000 - first))
   }
 
+  /// Also where segments expire at any moment, not when the next one is needed.
+  @Test func filesOfARingThatCountsMessagesAreUsedAgain() throws {
+    let directory = try TemporaryDirectory()
+    let disk = try SimulatedDisk(root: directory.path, seed: 1)
+    let writer = try Self.writer(
+      "\(disk.root)/c", keep: Retention(messages: 5000), files: FileSystem(disk))
+    try Self.append(30_000, to: writer, size: 10)
+    #expect(writer.segmentCount > 25)
+    // Those that it takes to keep so many, then none.
+    #expect((5...12).contains(disk.calls(of: .mmap)), "\(disk.calls(of: .mmap)) files")
+    try writer.finish()
+    writer.unlock()
+    let first = try Self.check(Capture(path: writer.path), next: 30_000, size: 10)
+    #expect((5000...7500).contains(30_000 - first))
+  }
+
   @Test func aSegmentGoesWhenOneOfTheLimitsLetsIt() {
     let second: Int64 = 1_000_000_000
     let all = Retention(bytes: 100, nanoseconds: 10 * second, messages: 1000)
