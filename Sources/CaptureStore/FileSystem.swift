@@ -343,6 +343,15 @@ extension FileSystem {
   ) throws(StoreError) {
     try attempt("msync", path) { unsafe calls.msync(range) }
   }
+
+  /// Whether a page of a mapped file is in memory. Source: `mincore(2)`.
+  func isInMemory(
+    _ page: UnsafeMutableRawBufferPointer, _ path: String
+  ) throws(StoreError) -> Bool {
+    var state: UInt8 = 0
+    try attempt("mincore", path) { unsafe calls.mincore(page, &state) }
+    return state & 1 != 0
+  }
 }
 
 // MARK: - Space

@@ -26,7 +26,8 @@ final class KeeperWork: Sendable {
   // MARK: - Ahead of the writer
 
   private enum AheadWork {
-    case prepare(number: UInt64, recycling: SegmentRing.Entry?)
+    /// `isShort`: the disk has no room for a new file.
+    case prepare(number: UInt64, recycling: SegmentRing.Entry?, isShort: Bool)
     case remove(SegmentRing.Entry)
     case grow(SegmentWriter, size: Int)
     case begin(Pin, with: Manifest.Beginning)
@@ -76,20 +77,21 @@ final class KeeperWork: Sendable {
       // Where more than one must go, the last of them is used again.
       let isUsedAgain = isSpareMissing && !isGrowthDue && !isSurplus(state, forOneMore: true)
       return isUsedAgain
-        ? .prepare(number: state.nextNumber, recycling: oldest) : .remove(oldest)
+        ? .prepare(number: state.nextNumber, recycling: oldest, isShort: isShort)
+        : .remove(oldest)
     }
     if isGrowthDue {
       return .grow(state.spares.removeFirst(), size: state.roomNeeded)
     }
     return isSpareMissing && state.prepareFailure == nil
-      ? .prepare(number: state.nextNumber, recycling: nil) : nil
+      ? .prepare(number: state.nextNumber, recycling: nil, isShort: isShort) : nil
   }
 
   private func perform(_ work: AheadWork) {
     switch work {
-    case .prepare(let number, let old):
+    case .prepare(let number, let old, let isShort):
       do throws(StoreError) {
-        guard let segment = try prepare(number, recycling: old) else { return }
+        guard let segment = try prepare(number, recycling: old, isShort) else { return }
         state.withLock {
           $0.spares.append(segment)
           $0.nextNumber += 1
@@ -157,14 +159,16 @@ final class KeeperWork: Sendable {
     return max(1, size - free)
   }
 
-  /// nil where the old one cannot be used again: then it made room for a new one.
+  /// nil where the old one cannot be used again, or is better not: then it made room for a new one.
   private func prepare(
-    _ number: UInt64, recycling old: SegmentRing.Entry?
+    _ number: UInt64, recycling old: SegmentRing.Entry?, _ isShort: Bool
   ) throws(StoreError) -> SegmentWriter? {
     var recycled: SegmentWriter?
     if let old {
-      recycled = old.segment?.recycled(
-        in: settings.directory, number: number, size: settings.segmentSize)
+      if let segment = old.segment, isShort || segment.isInMemory {
+        recycled = segment.recycled(
+          in: settings.directory, number: number, size: settings.segmentSize)
+      }
       if recycled == nil {
         makeRoom(of: old)
         return nil

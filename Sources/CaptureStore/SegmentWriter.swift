@@ -321,7 +321,7 @@ extension SegmentWriter {
 
 extension SegmentWriter {
   /// Makes the next segment of the file of this one, which has been retired and is not needed any
-  /// more. Its pages are in memory already: that is what makes it worth it.
+  /// more. Its pages are in memory already (`isInMemory`): that is what makes it worth it.
   ///
   /// nil where its file must stay as it is, since somebody reads it (who does holds a shared lock)
   /// or has given it another name; and where it does not work out, and then it may be gone.
@@ -353,6 +353,27 @@ extension SegmentWriter {
       return nil
     }
   }
+
+  /// Whether what is in its file is in memory, by a sample of the pages. A store to one that is not
+  /// reads it from the disk first: that takes longer than a page of a new file, and it may fail.
+  var isInMemory: Bool {
+    let size = SegmentLayout.headerSize
+    let pages = (committedSize + size - 1) / size
+    let sample = min(pages, Self.sampleMax)
+    var gone = 0
+    for index in 0..<sample {
+      let start = index * pages / sample * size
+      let page = unsafe UnsafeMutableRawBufferPointer(
+        rebasing: mapping.buffer[start..<start + size])
+      // Where it cannot be told, it is as it always was.
+      if unsafe (try? files.isInMemory(page, path)) == false { gone += 1 }
+    }
+    return gone * Self.sampleMax <= sample * Self.goneMax
+  }
+
+  /// So many pages are looked at, of which so many may be gone.
+  private static let sampleMax = 64
+  private static let goneMax = 4
 
   private var hasOneName: Bool { (try? files.metadata(file, path).links) == 1 }
 }

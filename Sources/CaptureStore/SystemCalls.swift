@@ -29,6 +29,8 @@ package protocol SystemCalls: Sendable {
   func munmap(_ range: UnsafeMutableRawBufferPointer) -> CInt
   func madvise(_ range: UnsafeMutableRawBufferPointer, _ advice: CInt) -> CInt
   func msync(_ range: UnsafeMutableRawBufferPointer) -> CInt
+  /// Of one page; the lowest bit of `state` says whether it is in memory.
+  func mincore(_ page: UnsafeMutableRawBufferPointer, _ state: inout UInt8) -> CInt
 
   func statvfs(_ path: String, _ status: inout statvfs) -> CInt
   /// The `f_type` of `statfs(2)`.
@@ -121,6 +123,10 @@ package struct LinuxCalls: SystemCalls {
 
   package func msync(_ range: UnsafeMutableRawBufferPointer) -> CInt {
     unsafe Glibc.msync(range.baseAddress, range.count, MS_SYNC)
+  }
+
+  package func mincore(_ page: UnsafeMutableRawBufferPointer, _ state: inout UInt8) -> CInt {
+    unsafe Glibc.mincore(page.baseAddress!, page.count, &state)
   }
 
   package func statvfs(_ path: String, _ status: inout statvfs) -> CInt {

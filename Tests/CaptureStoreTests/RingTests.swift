@@ -200,6 +200,50 @@ import Threads
     _ = try Self.check(capture, next: 100_000)
   }
 
+  // MARK: - Files that are used again
+
+  /// A store to a page that is not in memory would read it first.
+  @Test func whatIsNotInMemoryIsNotUsedAgain() throws {
+    let directory = try TemporaryDirectory()
+    let disk = try SimulatedDisk(root: directory.path, seed: 1)
+    let path = "\(disk.root)/c"
+    let writer = try Self.writer(path, files: FileSystem(disk))
+    try Self.append(1000, to: writer)
+    func newFiles(_ body: () throws -> Void) rethrows -> Int {
+      let before = disk.calls(of: .mmap)
+      try body()
+      return disk.calls(of: .mmap) - before
+    }
+    #expect(try newFiles { try Self.append(600, to: writer) } == 0)
+    disk.isMemoryLost = true
+    let segments = writer.segmentCount
+    let made = try newFiles { try Self.append(600, to: writer) }
+    #expect(made == writer.segmentCount - segments && made > 8)
+    // Better than to forget a second one for the room of the first.
+    disk.fail(.init(call: disk.calls(of: .fallocate) + 1, of: .fallocate, with: ENOSPC))
+    let renamed = disk.calls(of: .rename)
+    try Self.append(60, to: writer)
+    #expect(disk.failedCalls == [.fallocate] && disk.calls(of: .rename) == renamed + 1)
+    disk.isMemoryLost = false
+    #expect(try newFiles { try Self.append(600, to: writer) } < 3)
+    try writer.finish()
+    writer.unlock()
+    _ = try Self.check(Capture(path: path), next: writer.nextSequence)
+  }
+
+  @Test func theSystemTellsWhatIsInMemory() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.file("f")
+    let file = try OpenedFile(path, O_RDWR | O_CREAT, mode: 0o600, files: .system)
+    try FileSystem.system.truncate(file.descriptor, path, size: 1 << 20)
+    let mapping = try Mapping(
+      file.descriptor, path: path, size: 1 << 20, writable: true, files: .system)
+    let page = UnsafeMutableRawBufferPointer(rebasing: mapping.buffer[512 << 10..<516 << 10])
+    #expect(try !FileSystem.system.isInMemory(page, path))
+    page[0] = 1
+    #expect(try FileSystem.system.isInMemory(page, path))
+  }
+
   // MARK: - Going on, and limits
 
   /// Where the oldest segments are pinned, room is not made by forgetting them.

@@ -293,6 +293,11 @@ package final class MemoryFiles: SystemCalls {
   package func madvise(_ range: UnsafeMutableRawBufferPointer, _ advice: CInt) -> CInt { 0 }
   package func msync(_ range: UnsafeMutableRawBufferPointer) -> CInt { 0 }
 
+  package func mincore(_ page: UnsafeMutableRawBufferPointer, _ state: inout UInt8) -> CInt {
+    state = 1
+    return 0
+  }
+
   // MARK: - Space
 
   package func statvfs(_ path: String, _ status: inout statvfs) -> CInt {

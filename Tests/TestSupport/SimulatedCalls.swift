@@ -152,6 +152,14 @@ extension SimulatedDisk {
     }
   }
 
+  package func mincore(_ page: UnsafeMutableRawBufferPointer, _ state: inout UInt8) -> CInt {
+    make(.mincore, failing: -1) {
+      let result = system.mincore(page, &state)
+      if isMemoryLost { state = 0 }
+      return result
+    }
+  }
+
   package func statvfs(_ path: String, _ status: inout statvfs) -> CInt {
     make(.statvfs, failing: -1) {
       let result = system.statvfs(path, &status)

@@ -24,7 +24,7 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
   package enum Call: Hashable, Sendable {
     case open, close, stat, fstat, pread, pwrite, fallocate, ftruncate, fsync, flock
     case mkdir, rmdir, unlink, rename, link, names
-    case mmap, munmap, madvise, msync, statvfs, fileSystemType
+    case mmap, munmap, madvise, msync, mincore, statvfs, fileSystemType
   }
 
   /// A call that is made to fail: the n-th from 1, of any kind or of one. Where it persists, so do
@@ -66,6 +66,8 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
 
   /// What the file system tells to be free; nil for what the real one has.
   package var freeBytes: Int?
+  /// Nothing of any file is in memory, as far as the system tells.
+  package var isMemoryLost = false
 
   /// Whether reserving space does so; else only the size is set: what must never be.
   let keepsReservations: Bool
