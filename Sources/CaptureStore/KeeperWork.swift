@@ -408,14 +408,15 @@ final class KeeperWork: Sendable {
         fail(segment, error)
       }
     }
-    state.withLock { state in
+    let tooMuch = state.withLock { state -> SegmentWriter? in
       let isGone = state.sealing?.isGone == true
       state.sealing = nil
-      if isGone { return }
+      if isGone { return nil }
       var entry = SegmentRing.Entry(retired)
       entry.size = segment.fileSize
-      state.ring?.entries.append(entry)
+      return state.ring?.append(entry)
     }
+    withExtendedLifetime(tooMuch) {}
   }
 
   /// After a failed sync its pages count as clean: another one would succeed and mean nothing. So

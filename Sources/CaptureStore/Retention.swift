@@ -53,7 +53,8 @@ struct SegmentRing: Sendable {
     var begun: Int64
     /// When its last message had come, on the monotonic clock.
     var ended: Int64
-    /// To be used again; nil for one of an earlier recording, and one that others need.
+    /// To be used again; nil for one of an earlier recording, one that others need, and the older
+    /// ones of very many.
     var segment: SegmentWriter?
   }
 
@@ -63,6 +64,20 @@ struct SegmentRing: Sendable {
   var isShort = false
 
   init(retention: Retention) { self.retention = retention }
+
+  /// So many can be used again: each has an open file and a mapping, and a process may not have any
+  /// number of those.
+  static let writersMax = 1024
+
+  /// Adds the newest. Returns the writer of an older one that is too much, for the caller to let go
+  /// of where nobody waits: that closes and unmaps its file.
+  mutating func append(_ entry: Entry, writersMax: Int = Self.writersMax) -> SegmentWriter? {
+    entries.append(entry)
+    let older = entries.count - 1 - writersMax
+    guard older >= 0 else { return nil }
+    defer { entries[older].segment = nil }
+    return entries[older].segment
+  }
 
   /// Whether so many bytes of segment files are more than it may take.
   func isOver(_ bytes: Int) -> Bool { retention.bytes.map { bytes > $0 } ?? false }

@@ -231,6 +231,25 @@ import Threads
     _ = try Self.check(Capture(path: path), next: writer.nextSequence)
   }
 
+  /// A process may not have any number of open files and mappings.
+  @Test func theFilesOfTheNewestSegmentsAreKeptOpen() throws {
+    let directory = try TemporaryDirectory()
+    let disk = try SimulatedDisk(root: directory.path, seed: 1)
+    var ring = SegmentRing(retention: Retention(messages: 1))
+    for number in 0..<10 as Range<UInt64> {
+      let segment = try SegmentWriter(
+        directory: disk.root, number: number, size: 64 << 10, files: FileSystem(disk))
+      let entry = SegmentRing.Entry(
+        path: segment.path, number: number, size: 64 << 10, firstSequence: number,
+        nextSequence: number + 1, begun: 0, ended: 0, segment: segment)
+      _ = ring.append(entry, writersMax: 4)
+      if number % 3 == 2 { ring.entries.removeFirst() }
+    }
+    #expect(ring.entries.map(\.number) == Array(3..<10))
+    #expect(ring.entries.filter { $0.segment != nil }.map(\.number) == Array(6..<10))
+    #expect(disk.calls(of: .close) == 6 && disk.calls(of: .munmap) == 6)
+  }
+
   @Test func theSystemTellsWhatIsInMemory() throws {
     let directory = try TemporaryDirectory()
     let path = directory.file("f")
