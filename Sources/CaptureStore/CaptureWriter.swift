@@ -330,8 +330,8 @@ import Synchronization
   /// Goes on in a segment of at least `size` bytes.
   private func roll(size: Int) throws(StoreError) {
     let begun = CaptureClock.monotonicNanoseconds()
-    segment = try keeper.roll(nextSequence: sequence, size: size)
-    segment.start(captureID: manifest.captureID, firstSequence: sequence)
+    segment = try keeper.roll(
+      captureID: manifest.captureID, nextSequence: sequence, size: size)
     segmentCount += 1
     isRollDue = false
     isLastSegmentTold = false

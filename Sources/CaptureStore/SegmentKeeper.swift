@@ -75,10 +75,12 @@ final class SegmentKeeper: Sendable {
   /// Whether `roll` would not wait.
   var hasSpare: Bool { work.state.withLock { !$0.spares.isEmpty } }
 
-  /// Retires the active segment and hands out the next one, unstarted, with room for `size` bytes.
-  /// Waits where the next one is not ready yet; throws what keeps it from becoming ready, and then
-  /// the active segment stays the one it was.
-  func roll(nextSequence: UInt64, size: Int) throws(StoreError) -> SegmentWriter {
+  /// Retires the active segment and starts the next one, with room for `size` bytes. Waits where
+  /// that is not ready yet; throws what keeps it from becoming ready, and then the active segment
+  /// stays the one it was.
+  func roll(
+    captureID: UInt128, nextSequence: UInt64, size: Int
+  ) throws(StoreError) -> SegmentWriter {
     work.state.withLock { state in
       state.roomNeeded = size
       state.growFailure = nil
@@ -93,6 +95,8 @@ final class SegmentKeeper: Sendable {
       state.roomNeeded = 0
       state.isRollAsked = false
       state.retireActive(nextSequence: nextSequence)
+      // Before the keeper's threads see it: they read with what it begins.
+      spare.start(captureID: captureID, firstSequence: nextSequence)
       state.active = spare
       return .success(spare)
     }
