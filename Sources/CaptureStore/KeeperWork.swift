@@ -189,12 +189,17 @@ final class KeeperWork: Sendable {
       try? segment.discard()
       throw error
     }
-    // The writer's first stores, while it waits to go on, are to find their pages.
-    try? segment.populate(0..<Self.firstPages)
+    do throws(StoreError) {
+      try segment.populate(0..<Self.firstPages)
+    } catch {
+      remove(segment.path)
+      throw error
+    }
     return segment
   }
 
-  /// Populated before the first message: what arrives until the rate is known.
+  /// Populated when a segment is made: what is written there until `PageReadAhead` sees that it is
+  /// the active one.
   static let firstPages = 64 << 10
 
   private func remove(_ path: String) {
@@ -241,14 +246,32 @@ final class KeeperWork: Sendable {
     }
   }
 
-  private func populate(_ readAhead: inout PageReadAhead) {
+  /// One look at how far the writer is. Where there are no threads, a test looks.
+  func populate(_ readAhead: inout PageReadAhead) {
     let (active, spare) = state.withLock { ($0.active, $0.spares.first) }
     do throws(StoreError) {
       try readAhead.advance(active, next: spare)
     } catch {
-      // One that was retired meanwhile is cut at its end; nobody writes there any more.
-      tell { if $0.active === active { $0.activeFailure = error } }
+      failToPopulate(error)
     }
+  }
+
+  /// A segment that was retired meanwhile may be cut at its end, and nobody writes there any more.
+  /// The active one cannot be written to any further. A spare goes, and those behind it, whose
+  /// numbers would follow on nothing: recording ends only where there is no other in time.
+  private func failToPopulate(_ error: StoreError) {
+    var unused: [SegmentWriter] = []
+    tell { state in
+      if state.active.lacksPages.load(ordering: .relaxed) { state.activeFailure = error }
+      guard state.spares.contains(where: { $0.lacksPages.load(ordering: .relaxed) }) else { return }
+      unused = state.spares
+      state.spares = []
+      state.nextNumber -= UInt64(unused.count)
+      state.prepareFailure = error
+    }
+    guard !unused.isEmpty else { return }
+    for segment in unused { remove(segment.path) }
+    synchronizeDirectory()
   }
 
   // MARK: - Pins

@@ -33,6 +33,8 @@ import Synchronization
   let committedSequence = Atomic<UInt64>(0)
   /// Its messages make room in a ring: to seal it any further is a waste.
   let isUnwanted = Atomic<Bool>(false)
+  /// A page of it could not be had: to write there is SIGBUS.
+  let lacksPages = Atomic<Bool>(false)
 
   /// The populating thread's own.
   private var bringsInBulk = false
@@ -242,6 +244,7 @@ extension SegmentWriter {
       if inBulk { try mapping.advise(range, .populateForReading) }
       try mapping.advise(range, .populateForWriting)
     } catch .system(let operation, let path, EFAULT) {
+      lacksPages.store(true, ordering: .relaxed)
       throw .system(operation: operation, path: path, code: EFAULT)
     } catch {
       return

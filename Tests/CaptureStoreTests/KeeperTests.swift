@@ -1,6 +1,8 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
+import Threads
 
 @testable import CaptureStore
 
@@ -46,5 +48,62 @@ import Testing
     let begins = try Capture(path: pin).manifest.begins
     #expect(begins == Manifest.Beginning(segment: 1, sequence: 5))
     try keeper.finish(nextSequence: 5)
+  }
+
+  // MARK: - Pages that cannot be had
+
+  private func append(_ count: UInt64, to segment: SegmentWriter) {
+    let first = segment.committedSequence.load(ordering: .relaxed)
+    withFrames([[UInt8](repeating: 7, count: 1000)]) { frames in
+      for sequence in first..<first + count {
+        let isAppended = segment.append(
+          .init(kind: .data, sequence: sequence, monotonicNanoseconds: 0), frames: frames)
+        #expect(isAppended)
+      }
+    }
+  }
+
+  /// Fast enough for the next segment to be populated, too.
+  private func populate(_ work: KeeperWork, _ segment: SegmentWriter) {
+    var readAhead = PageReadAhead()
+    work.populate(&readAhead)
+    append(50, to: segment)
+    work.populate(&readAhead)
+  }
+
+  @Test func aSpareWithoutPagesIsNoFailureOfTheActiveSegment() throws {
+    let segment = try active()
+    let work = KeeperWork(settings, active: segment)
+    #expect(work.stepAhead() && !work.stepAhead())
+    disk.pagelessName = CapturePath.segmentName(1)
+    populate(work, segment)
+    work.state.withLock { state in
+      #expect(state.activeFailure == nil && state.prepareFailure != nil)
+      #expect(state.spares.isEmpty && state.nextNumber == 1)
+    }
+    #expect(try Capture(path: path).segmentFiles().map(\.number) == [0])
+    // Tried again, as after a second, before there are pages, and then.
+    for isThere in [false, true] {
+      if isThere { disk.pagelessName = nil }
+      work.state.withLock { $0.prepareFailure = nil }
+      while work.stepAhead() {}
+      work.state.withLock { state in
+        #expect(state.spares.map(\.number) == (isThere ? [1] : []))
+        #expect((state.prepareFailure == nil) == isThere && state.activeFailure == nil)
+      }
+    }
+    #expect(try Capture(path: path).segmentFiles().map(\.number) == [0, 1])
+  }
+
+  @Test func anActiveSegmentWithoutPagesFails() throws {
+    let segment = try active()
+    let work = KeeperWork(settings, active: segment)
+    #expect(work.stepAhead())
+    disk.pagelessName = CapturePath.segmentName(0)
+    populate(work, segment)
+    work.state.withLock { state in
+      #expect(state.activeFailure != nil && state.prepareFailure == nil)
+      #expect(state.spares.map(\.number) == [1])
+    }
   }
 }

@@ -4,6 +4,9 @@ package import Foundation
 // The calls themselves: each is made for real, then accounted for.
 
 extension SimulatedDisk {
+  /// `MADV_POPULATE_WRITE`.
+  private static let populateForWriting: CInt = 23
+
   package func open(_ path: String, _ flags: CInt, _ mode: UInt32) -> CInt {
     make(.open, failing: -1) {
       let descriptor = system.open(path, flags, mode)
@@ -138,7 +141,13 @@ extension SimulatedDisk {
   }
 
   package func madvise(_ range: UnsafeMutableRawBufferPointer, _ advice: CInt) -> CInt {
-    make(.madvise, failing: -1) { system.madvise(range, advice) }
+    make(.madvise, failing: -1) {
+      if advice == Self.populateForWriting && isPageless(range) {
+        errno = EFAULT
+        return -1
+      }
+      return system.madvise(range, advice)
+    }
   }
 
   package func msync(_ range: UnsafeMutableRawBufferPointer) -> CInt {
@@ -170,6 +179,12 @@ extension SimulatedDisk {
 
   package func fileSystemType(_ path: String) -> Int {
     make(.fileSystemType, failing: -1) { system.fileSystemType(path) }
+  }
+
+  private func isPageless(_ range: UnsafeMutableRawBufferPointer) -> Bool {
+    guard let pagelessName, let found = mappings.first(where: { $0.contains(range.baseAddress!) })
+    else { return false }
+    return directories.contains { $0.entries[pagelessName] === found.file }
   }
 
   // MARK: - Accounts

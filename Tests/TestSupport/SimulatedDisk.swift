@@ -68,6 +68,8 @@ package final class SimulatedDisk: SystemCalls, @unchecked Sendable {
   package var freeBytes: Int?
   /// Nothing of any file is in memory, as far as the system tells.
   package var isMemoryLost = false
+  /// The name of a file whose pages cannot be had, though they are reserved.
+  package var pagelessName: String?
 
   /// Whether reserving space does so; else only the size is set: what must never be.
   let keepsReservations: Bool
