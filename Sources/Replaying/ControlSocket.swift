@@ -92,8 +92,18 @@ enum ControlRequest: Equatable {
     var `do`: String
     var messages: Int?
     var rate: Double?
-    var position_s: Double?
-    var by_s: Double?
+    /// Seconds from the first message.
+    var position: Double?
+    /// Seconds from where it is.
+    var distance: Double?
+
+    enum CodingKeys: String, CodingKey {
+      case `do`
+      case messages
+      case rate
+      case position = "position_s"
+      case distance = "by_s"
+    }
   }
 
   init(_ data: Data) throws(Problem) {
@@ -115,7 +125,7 @@ enum ControlRequest: Equatable {
       }
       self = .verb(.rate(rate))
     case "seek":
-      switch (fields.position_s, fields.by_s) {
+      switch (fields.position, fields.distance) {
       case (let position?, nil): self = .verb(.seek(try Self.nanoseconds(position)))
       case (nil, let distance?): self = .verb(.move(try Self.nanoseconds(distance)))
       default: throw Problem(text: "seek takes position_s or by_s, in seconds")
@@ -138,11 +148,19 @@ private struct ControlAnswer: Encodable {
   var phase: String?
   var paused: Bool?
   var rate: Double?
-  var position_s: Double?
-  var span_s: Double?
+  /// Seconds, as the others.
+  var position: Double?
+  var span: Double?
   var messages: UInt64?
   var bytes: UInt64?
-  var held_s: Double?
+  var held: Double?
+
+  private enum CodingKeys: String, CodingKey {
+    case ok, error, phase, paused, rate, messages, bytes
+    case position = "position_s"
+    case span = "span_s"
+    case held = "held_s"
+  }
 
   init(error: String) {
     ok = false
@@ -159,11 +177,11 @@ private struct ControlAnswer: Encodable {
       }
     paused = status.isPaused
     rate = status.rate
-    position_s = Double(status.positionNanoseconds) / 1e9
-    span_s = Double(span) / 1e9
+    position = Double(status.positionNanoseconds) / 1e9
+    self.span = Double(span) / 1e9
     messages = status.messages
     bytes = status.bytes
-    held_s = Double(status.heldNanoseconds) / 1e9
+    held = Double(status.heldNanoseconds) / 1e9
   }
 
   var data: Data {
