@@ -4,7 +4,8 @@ public enum SyncPolicy: Hashable, Sendable {
   case atSeal
   /// Every so many nanoseconds: a power loss takes no more than that, and what was on its way.
   case every(nanoseconds: Int64)
-  /// Before the next message is looked at.
+  /// After each burst, before more is received: what had come meanwhile, and no more than 256
+  /// messages of each endpoint. A power loss takes that at most.
   case always
 
   /// Every second.
