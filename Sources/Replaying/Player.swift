@@ -99,12 +99,13 @@ final class Player {
     return nil
   }
 
-  /// What the reading thread could not hand over, up to here.
+  /// What the reading thread could not hand over, up to here. It counts anew in each loop and behind
+  /// each seek: the most of them is told, since a place that is met again is the same loss.
   private func take(_ batch: ReplayTimeline.Batch?) {
     guard let batch else { return }
-    summary.damages = batch.damages
-    summary.messagesMissing = batch.messagesMissing
-    summary.messagesRetired = batch.messagesRetired
+    summary.damages = max(summary.damages, batch.damages)
+    summary.messagesMissing = max(summary.messagesMissing, batch.messagesMissing)
+    summary.messagesRetired = max(summary.messagesRetired, batch.messagesRetired)
   }
 
   // MARK: - Waiting
