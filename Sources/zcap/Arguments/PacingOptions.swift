@@ -5,7 +5,8 @@ import Replaying
 struct PacingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Times the recorded pace: 0.001 to 1000, or max.", valueName: "rate"))
+    help: ArgumentHelp(
+      "Times the recorded pace: 1 (as it is without), 0.5, 10, or max.", valueName: "rate"))
   var rate: PaceArgument?
 
   @Option(
