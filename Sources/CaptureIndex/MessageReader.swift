@@ -41,13 +41,7 @@ public struct MessageReader {
     self.rule = rule
     self.blocks = blocks
     self.tagger = tagger
-    endpoints =
-      selection.endpoints.isEmpty
-      ? nil
-      : Set(
-        capture.manifest.endpoints.indices.filter {
-          selection.endpoints.contains(capture.manifest.endpoints[$0].address)
-        })
+    endpoints = selection.endpointNumbers(in: capture.manifest)
   }
 
   /// The next message; nil when there is no further one. Throws `IndexError` where the index cannot
@@ -86,11 +80,7 @@ public struct MessageReader {
     let message = RecordedMessage(
       segment: segment, record: record, topicRange: topicRange, frameBytes: frameBytes)
     guard selection.matches(time: message.unixNanoseconds) else { return nil }
-    if !selection.topicPrefixes.isEmpty {
-      guard let topicRange,
-        selection.matches(topic: segment.bytes.extracting(topicRange))
-      else { return nil }
-    }
+    guard selection.matches(topicOf: message) else { return nil }
     if let tagger, !selection.matches(codec: tagger.tag(of: message)) { return nil }
     return message
   }

@@ -32,6 +32,21 @@ public struct Selection: Sendable {
     return topicPrefixes.contains { topic.starts(with: $0) }
   }
 
+  func matches(topicOf message: RecordedMessage) -> Bool {
+    if topicPrefixes.isEmpty { return true }
+    guard let range = message.topicRange else { return false }
+    return matches(topic: message.segment.bytes.extracting(range))
+  }
+
+  /// The numbers of the wanted endpoints; nil where all are.
+  func endpointNumbers(in manifest: Manifest) -> Set<Int>? {
+    guard !endpoints.isEmpty else { return nil }
+    let numbers = manifest.endpoints.indices.filter {
+      endpoints.contains(manifest.endpoints[$0].address)
+    }
+    return Set(numbers)
+  }
+
   func matches(codec tag: String) -> Bool {
     codecs.isEmpty
       || codecs.contains { wanted in

@@ -44,8 +44,10 @@ public struct ClockPair: Hashable, Sendable {
   /// What to add to a monotonic time of this boot to get Unix nanoseconds.
   public var unixOffset: Int64 { unixNanoseconds &- monotonicNanoseconds }
 
-  /// Source: `/proc/sys/kernel/random/boot_id`, see `random(4)`; 0 where it cannot be read.
-  private static let currentBootID: UInt128 = {
+  /// What tells this boot from others; 0 where it cannot be read.
+  ///
+  /// Source: `/proc/sys/kernel/random/boot_id`, see `random(4)`.
+  public static let currentBootID: UInt128 = {
     guard let bytes = try? FileSystem.system.read("/proc/sys/kernel/random/boot_id", limit: 64)
     else {
       return 0

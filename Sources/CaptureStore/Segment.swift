@@ -145,9 +145,38 @@ import Synchronization
     return summary
   }
 
+  /// Appends where the frames of a record lie in memory. Returns their bytes; nil, and appends
+  /// nothing, where the table says something impossible.
+  package func appendFrames(
+    of record: RecordHeader, to frames: inout [UnsafeRawBufferPointer]
+  ) -> Int? {
+    let count = unsafe frames.count
+    var bytes = 0
+    for index in 0..<record.frameCount {
+      guard let range = frameRange(index, of: record) else {
+        unsafe frames.removeLast(frames.count - count)
+        return nil
+      }
+      bytes += range.count
+      unsafe frames.append(
+        UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count))
+    }
+    return bytes
+  }
+
   /// Reads pages in: now, so that later accesses do not wait.
   public func populate(_ range: Range<Int>) throws(StoreError) {
     try mapping.advise(range.clamped(to: 0..<size), .populateForReading)
+  }
+
+  /// Has pages read from the disk in the background.
+  package func readAhead(_ range: Range<Int>) {
+    try? mapping.advise(range.clamped(to: 0..<size), .willNeed)
+  }
+
+  /// Gives pages back that were read. Who needs them again faults them in.
+  package func giveBack(_ range: Range<Int>) {
+    try? mapping.advise(range.clamped(to: 0..<size), .unused)
   }
 
   // What the cursor reads, all of it inside the mapping by its own checks.

@@ -7,7 +7,7 @@ import ZeroMQ
 ///
 ///     {"do": "pause"}   {"do": "resume"}   {"do": "status"}   {"do": "stop"}
 ///     {"do": "step", "messages": 1}        {"do": "rate", "rate": 0.5}
-///     {"do": "seek", "position_s": 90}     {"do": "seek", "by_s": -10}
+///     {"do": "seek", "position_s": 90}     {"do": "seek", "by_s": -10}     {"do": "next-mark"}
 ///
 /// The answer says how the replay stands when the verb was obeyed: `{"ok":true,"phase":"playing",
 /// "paused":false,"rate":1,"position_s":90.5,"span_s":600,"messages":1042,"bytes":...}`. What was not
@@ -115,6 +115,7 @@ enum ControlRequest: Equatable {
     case "stop": self = .stop
     case "pause": self = .verb(.pause)
     case "resume": self = .verb(.resume)
+    case "next-mark": self = .verb(.nextMark)
     case "step":
       let count = fields.messages ?? 1
       guard count > 0 else { throw Problem(text: "messages is a number from 1 on") }
@@ -132,7 +133,7 @@ enum ControlRequest: Equatable {
       }
     default:
       throw Problem(
-        text: "'\(fields.do)' is none of status, stop, pause, resume, step, rate, seek")
+        text: "'\(fields.do)' is none of status, stop, pause, resume, step, rate, seek, next-mark")
     }
   }
 

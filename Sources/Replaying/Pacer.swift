@@ -49,8 +49,8 @@ struct Pacer {
     return anchor &+ Int64(max(-Self.waitMax, min(wait.rounded(), Self.waitMax)))
   }
 
-  /// Sleeps and then spins until a deadline. Returns how late it is then; nil when a stop was
-  /// requested or the bell rang before.
+  /// Sleeps and then spins until a deadline. Returns the time then; nil when a stop was requested
+  /// or the bell rang before.
   func wait(until deadline: Int64, stop: StopToken, bell: Doorbell) -> Int64? {
     var now = CaptureClock.monotonicNanoseconds()
     if deadline - now > spinNanoseconds {
@@ -61,7 +61,7 @@ struct Pacer {
       if bell.isRung { return nil }
       now = CaptureClock.monotonicNanoseconds()
     }
-    return now - deadline
+    return now
   }
 
   /// From here on a position is due at a time, and what follows it accordingly.

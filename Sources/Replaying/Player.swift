@@ -1,142 +1,154 @@
-import CaptureIndex
 import CaptureStore
 import Threads
 import ZeroMQ
 
 /// Plays a timeline: waits for each message, sends it, and does what it is told in between.
 ///
-/// For one thread, on which nothing is read from a disk: `ReplayTimeline` does that ahead of it.
-final class Player {
+/// For one thread, on which nothing is read from a disk: `ReplayTimeline` does that ahead of it. A
+/// value, so that what a message costs is no count of references and no check of exclusive access.
+struct Player: ~Copyable {
   /// Later than this, the timeline moves where gaps are kept: less is what any wait costs.
   private static let slipMin: Int64 = 1_000_000
   /// Later than this, messages are dropped where they may be and nothing else was said.
   static let dropLatenessDefault: Int64 = 10_000_000
 
+  /// What it works with.
+  struct Stage {
+    var plan: ReplayPlan
+    var sockets: [ReplaySocket]
+    var stop: StopToken
+    var control: ReplayControl
+    var counters: ReplayCounters
+    /// Unix nanoseconds of position 0, by capture.
+    var origins: [Int64]
+    var timing: TimingLog?
+    /// Where what one can jump to is: the first of those behind a position of the recording.
+    var nextMark: (Int64) throws -> Int64?
+    /// Starts to read where a timeline begins.
+    var makeTimeline: (ReplayTimeline.Start) -> ReplayTimeline
+  }
+
+  private let stage: Stage
   private let plan: ReplayPlan
-  private let sockets: [ReplaySocket]
-  private let stop: StopToken
-  private let control: ReplayControl
-  private let counters: ReplayCounters
-  /// When the first message of the selection was received.
-  private let beginning: Int64
-  private let makeTimeline: (ReplayTimeline.Start) -> ReplayTimeline
 
   private(set) var summary: ReplaySummary
+  /// By the number of a topic, where topics are told apart.
+  private(set) var latenessByTopic: [Lateness] = []
   private var timeline: ReplayTimeline?
-  private var batch: ReplayTimeline.Batch?
+  private var batch = ReplayBatch()
   private var nextIndex = 0
   private var pacer: Pacer
+  /// When it began to play, on the monotonic clock.
+  private var begun: Int64 = 0
   /// Messages that the pace counts, and their bytes.
   private var paced = Pacer.Position()
   /// When it was paused; nil while it plays.
   private var pausedAt: Int64?
   private var stepsLeft = 0
-  /// Where it is, in Unix nanoseconds of the recording.
-  private var place: Int64
+  /// Where in the recording it is: nanoseconds.
+  private var place: Int64 = 0
 
-  /// `makeTimeline` starts to read where a timeline begins; `beginning`: Unix nanoseconds.
-  init(
-    _ plan: ReplayPlan, sockets: [ReplaySocket], stop: StopToken, control: ReplayControl,
-    counters: ReplayCounters, beginning: Int64,
-    makeTimeline: @escaping (ReplayTimeline.Start) -> ReplayTimeline
-  ) {
-    self.plan = plan
-    self.sockets = sockets
-    self.stop = stop
-    self.control = control
-    self.counters = counters
-    self.beginning = beginning
-    self.makeTimeline = makeTimeline
-    place = beginning
+  init(_ stage: Stage) {
+    self.stage = stage
+    plan = stage.plan
     summary = ReplaySummary()
-    summary.isEndless = plan.loops == nil
+    summary.isEndless = plan.loops == nil || plan.followNanoseconds != nil
     summary.lateness = Lateness(limit: plan.latenessMax)
     pacer = Pacer(plan.pace, spinNanoseconds: plan.spinNanoseconds)
   }
 
   /// Plays everything. Throws `ZeroMQError`, `ReplayError`.
-  func play() throws {
-    timeline = makeTimeline(ReplayTimeline.Start())
-    defer { timeline = nil }
+  mutating func play() throws {
+    timeline = stage.makeTimeline(ReplayTimeline.Start())
     do {
-      // The first batch is in memory before the clock starts.
-      batch = timeline?.nextBatch()
-      pacer = Pacer(plan.pace, spinNanoseconds: plan.spinNanoseconds)
-      let begun = CaptureClock.monotonicNanoseconds()
-      counters.setPhase(.playing)
-      counters.setState(isPaused: false, pacer.pace)
-      while let item = try nextItem() {
-        switch try waitUntilDue(item) {
-        case .due(let lateness): try finish(item, lateness: lateness)
-        case .moved: continue
-        case .stopped: summary.isStopped = true
-        }
-        if summary.isStopped { break }
-      }
-      summary.durationNanoseconds = CaptureClock.monotonicNanoseconds() - begun
-      for socket in sockets { try socket.readPeers() }
+      try playAll()
     } catch {
-      _ = timeline?.finish()
+      try? timeline?.finish()
+      timeline = nil
       throw error
     }
     try endTimeline()
+    summary.fieldsMissed = stage.sockets.reduce(0) { $0 + $1.fieldsMissed }
     summary.held.sort { $0.nanoseconds > $1.nanoseconds }
   }
 
-  private func endTimeline() throws {
-    if let failure = timeline?.finish() { throw ReplayError.unreadable(reason: failure) }
+  private mutating func playAll() throws {
+    // The first batch is in memory before the clock starts.
+    _ = timeline!.next(&batch)
+    pacer = Pacer(plan.pace, spinNanoseconds: plan.spinNanoseconds)
+    begun = CaptureClock.monotonicNanoseconds()
+    stage.counters.setPhase(.playing)
+    stage.counters.setState(isPaused: false, pacer.pace)
+    while let item = try nextItem() {
+      switch try waitUntilDue(item) {
+      case .due(let deadline, let now): try finish(item, deadline: deadline, now: now)
+      case .moved: continue
+      case .stopped: summary.isStopped = true
+      }
+      if summary.isStopped { break }
+    }
+    summary.durationNanoseconds = CaptureClock.monotonicNanoseconds() - begun
+    for socket in stage.sockets { try socket.readPeers() }
+  }
+
+  private mutating func endTimeline() throws {
+    defer { timeline = nil }
+    do {
+      try timeline?.finish()
+    } catch {
+      throw ReplayError.unreadable(reason: "\(error)")
+    }
   }
 
   /// The next message; nil at the end of the last loop.
-  private func nextItem() throws -> ReplayItem? {
-    while let items = batch?.items {
-      if nextIndex < items.count { return items[nextIndex] }
-      take(batch)
-      for socket in sockets { try socket.readPeers() }
-      batch = timeline?.nextBatch()
+  private mutating func nextItem() throws -> ReplayItem? {
+    while nextIndex >= batch.items.count {
+      summary.losses.take(batch.losses)
+      for socket in stage.sockets { try socket.readPeers() }
       nextIndex = 0
+      if !timeline!.next(&batch) { return nil }
     }
-    return nil
-  }
-
-  /// What the reading thread could not hand over, up to here. It counts anew in each loop and behind
-  /// each seek: the most of them is told, since a place that is met again is the same loss.
-  private func take(_ batch: ReplayTimeline.Batch?) {
-    guard let batch else { return }
-    summary.damages = max(summary.damages, batch.damages)
-    summary.messagesMissing = max(summary.messagesMissing, batch.messagesMissing)
-    summary.messagesRetired = max(summary.messagesRetired, batch.messagesRetired)
+    return batch.items[nextIndex]
   }
 
   // MARK: - Waiting
 
   private enum Wait {
-    /// `lateness`: nil where there was no deadline.
-    case due(lateness: Int64?)
+    /// `deadline`: nil where there was none; then nobody looked at the clock.
+    case due(deadline: Int64?, now: Int64)
     /// Another message is next.
     case moved
     case stopped
   }
 
-  private func waitUntilDue(_ item: ReplayItem) throws -> Wait {
+  private mutating func waitUntilDue(_ item: ReplayItem) throws -> Wait {
     while true {
-      if stop.isRequested { return .stopped }
-      if control.bell.isRung, try obey(next: item) { return .moved }
+      if stage.stop.isRequested { return .stopped }
+      if stage.control.bell.isRung, try obey(next: item) { return .moved }
       if pausedAt != nil {
-        if stepsLeft > 0 { return .due(lateness: nil) }
-        counters.setNextDue(nil)
-        _ = stop.wait(untilMonotonicNanoseconds: .max, bell: control.bell)
+        if stepsLeft > 0 { return .due(deadline: nil, now: 0) }
+        stage.counters.setNext(nil, position: 0)
+        _ = stage.stop.wait(untilMonotonicNanoseconds: .max, bell: stage.control.bell)
         continue
       }
-      if item.isState { return .due(lateness: nil) }
-      guard let deadline = pacer.deadline(of: position(of: item)) else {
-        return .due(lateness: nil)
+      guard !item.isState, let deadline = deadline(of: item) else {
+        return .due(deadline: nil, now: 0)
       }
-      counters.setNextDue(deadline)
-      if let lateness = pacer.wait(until: deadline, stop: stop, bell: control.bell) {
-        return .due(lateness: lateness)
+      stage.counters.setNext(deadline, position: item.position)
+      if let now = pacer.wait(until: deadline, stop: stage.stop, bell: stage.control.bell) {
+        return .due(deadline: deadline, now: now)
       }
     }
+  }
+
+  /// When a message is due; nil where it is at once, however late that is.
+  private func deadline(of item: ReplayItem) -> Int64? {
+    guard let delay = plan.followNanoseconds else {
+      return pacer.deadline(of: position(of: item))
+    }
+    // What is older is caught up with.
+    let deadline = item.monotonic &+ delay
+    return deadline < begun ? nil : deadline
   }
 
   private func position(of item: ReplayItem) -> Pacer.Position {
@@ -146,16 +158,25 @@ final class Player {
   // MARK: - Sending
 
   /// Sends a message that is due, or passes over it where it is too late.
-  private func finish(_ item: ReplayItem, lateness: Int64?) throws {
-    if let lateness, lateness > 0, isTooLate(lateness, item) {
-      summary.messagesDropped += 1
-      pass(item)
-      return
+  private mutating func finish(_ item: ReplayItem, deadline: Int64?, now: Int64) throws {
+    if let deadline {
+      let lateness = now - deadline
+      if lateness > 0, isTooLate(lateness, item) {
+        summary.messagesDropped += 1
+        pass(item)
+        return
+      }
+      note(lateness, of: item)
     }
-    if let lateness { summary.lateness.record(lateness) }
     guard try send(item) else {
       summary.isStopped = true
       return
+    }
+    if let timing = stage.timing {
+      timing.add(
+        TimingLog.Entry(
+          source: item.source, sequence: item.sequence, timeline: item.timeline,
+          asked: deadline.map { $0 - begun }, sent: CaptureClock.monotonicNanoseconds() - begun))
     }
     if item.isState {
       summary.messagesOfState += 1
@@ -166,8 +187,17 @@ final class Player {
     pass(item)
   }
 
+  private mutating func note(_ lateness: Int64, of item: ReplayItem) {
+    summary.lateness.record(lateness)
+    guard plan.isByTopic else { return }
+    while latenessByTopic.count <= item.topic {
+      latenessByTopic.append(Lateness(limit: plan.latenessMax, isRough: true))
+    }
+    latenessByTopic[Int(item.topic)].record(lateness)
+  }
+
   /// What the policy makes of a message that is late.
-  private func isTooLate(_ lateness: Int64, _ item: ReplayItem) -> Bool {
+  private mutating func isTooLate(_ lateness: Int64, _ item: ReplayItem) -> Bool {
     switch plan.late {
     case .slip: return false
     case .drop: return lateness > plan.latenessMax ?? Self.dropLatenessDefault
@@ -178,7 +208,7 @@ final class Player {
   }
 
   /// Goes on behind a message.
-  private func pass(_ item: ReplayItem) {
+  private mutating func pass(_ item: ReplayItem) {
     nextIndex += 1
     if !item.isState {
       if pausedAt != nil, stepsLeft > 0 {
@@ -190,26 +220,41 @@ final class Player {
       paced.messages += 1
       paced.bytes += UInt64(item.frameBytes)
       summary.timelineNanoseconds = item.timeline
-      place = item.unixNanoseconds
+      place = item.position
     }
-    counters.publish(summary, position: place - beginning)
+    stage.counters.publish(summary, position: place)
   }
 
   /// Sends one message, waiting for its peers to have room. False when a stop was requested first.
-  private func send(_ item: ReplayItem) throws -> Bool {
-    let socket = sockets[item.socket]
-    if try socket.send(item.record, of: item.segment, waiting: false) { return true }
+  private mutating func send(_ item: ReplayItem) throws -> Bool {
+    try offer(item, waiting: false) ? true : sendHeldUp(item)
+  }
+
+  @inline(__always)
+  private func offer(_ item: ReplayItem, waiting: Bool) throws(ZeroMQError) -> Bool {
+    unsafe try stage.sockets[Int(item.socket)].send(
+      batch.frames(of: item), recorded: stage.origins[Int(item.source)] &+ item.position,
+      waiting: waiting)
+  }
+
+  /// The same where there was no room.
+  private mutating func sendHeldUp(_ item: ReplayItem) throws -> Bool {
+    let socket = stage.sockets[Int(item.socket)]
     let begun = CaptureClock.monotonicNanoseconds()
     var counted = begun
     var slowest: (connection: CInt, name: String?)?
-    while !stop.isRequested {
-      let isSent = try socket.send(item.record, of: item.segment, waiting: true)
+    while !stage.stop.isRequested {
+      let isSent = try offer(item, waiting: true)
       let now = CaptureClock.monotonicNanoseconds()
       if !isSent { slowest = socket.slowestPeer() ?? slowest }
       summary.held.add(now - counted, endpoint: socket.address, peer: slowest?.name)
       counted = now
-      counters.publish(summary, position: place - beginning)
-      if isSent { return true }
+      stage.counters.publish(summary, position: place)
+      if isSent {
+        // The gap behind it begins now.
+        if plan.late == .keepGaps { pacer.delay(by: now - begun) }
+        return true
+      }
       if let limit = plan.stallNanosecondsMax, now - begun > limit {
         guard plan.stall == .dropPeer, let slowest else {
           throw ReplayError.stalled(
@@ -225,10 +270,10 @@ final class Player {
   // MARK: - Obeying
 
   /// Does what was asked for. Returns whether another message is next.
-  private func obey(next item: ReplayItem) throws -> Bool {
+  private mutating func obey(next item: ReplayItem) throws -> Bool {
     var target: Int64?
     let now = CaptureClock.monotonicNanoseconds()
-    for verb in control.take() {
+    for verb in stage.control.take() {
       switch verb {
       case .pause: pause(at: now)
       case .resume: resume(at: now)
@@ -238,26 +283,27 @@ final class Player {
         stepsLeft += max(0, count)
       case .seek(let position): target = position
       case .move(let distance): target = (target ?? here(item, at: now)) &+ distance
+      case .nextMark: target = try stage.nextMark(target ?? here(item, at: now)) ?? target
       case .rate(let rate): change(to: rate, next: item, at: now)
       case .faster(let factor):
         if case .rate(let rate) = pacer.pace { change(to: rate * factor, next: item, at: now) }
       }
     }
     if let target { try seek(to: max(0, target)) }
-    counters.setState(isPaused: pausedAt != nil, pacer.pace)
-    control.finish()
+    stage.counters.setState(isPaused: pausedAt != nil, pacer.pace)
+    stage.control.finish()
     return target != nil
   }
 
-  private func change(to rate: Double, next item: ReplayItem, at now: Int64) {
+  private mutating func change(to rate: Double, next item: ReplayItem, at now: Int64) {
     let rates = ReplayControl.rates
     let rate = min(max(rate, rates.lowerBound), rates.upperBound)
     pacer.change(to: .rate(rate), next: position(of: item), at: pausedAt ?? now)
   }
 
-  private func pause(at now: Int64) { pausedAt = pausedAt ?? now }
+  private mutating func pause(at now: Int64) { pausedAt = pausedAt ?? now }
 
-  private func resume(at now: Int64) {
+  private mutating func resume(at now: Int64) {
     guard let paused = pausedAt else { return }
     pacer.delay(by: now - paused)
     pausedAt = nil
@@ -268,30 +314,30 @@ final class Player {
   private func here(_ next: ReplayItem, at now: Int64) -> Int64 {
     guard case .rate(let rate) = pacer.pace, !next.isState,
       let deadline = pacer.deadline(of: position(of: next))
-    else { return place - beginning }
-    let left = Double(max(0, deadline - (pausedAt ?? now))) * rate
-    let behind = next.unixNanoseconds - beginning - Int64(min(left, 9e18))
-    return max(place - beginning, behind)
+    else { return place }
+    let time = TimelineTime(
+      position: place, next: (due: deadline, position: next.position), rate: rate)
+    return time.position(at: pausedAt ?? now)
   }
 
   /// Goes on in the present loop at a place that is counted from the first message.
-  private func seek(to position: Int64) throws {
-    let loop = batch?.loop ?? 0
-    take(batch)
+  private mutating func seek(to position: Int64) throws {
+    let loop = batch.loop
+    summary.losses.take(batch.losses)
     try endTimeline()
-    let time = beginning &+ position
     let start = ReplayTimeline.Start(
-      loop: loop, time: time, played: summary.timelineNanoseconds)
-    let timeline = makeTimeline(start)
-    self.timeline = timeline
-    batch = timeline.nextBatch()
+      loop: loop, position: position, played: summary.timelineNanoseconds)
+    timeline = stage.makeTimeline(start)
+    batch.clear()
+    batch.loop = loop
+    _ = timeline!.next(&batch)
     nextIndex = 0
-    place = time
+    place = position
     let now = CaptureClock.monotonicNanoseconds()
     let origin = Pacer.Position(
       timeline: start.played, messages: paced.messages, bytes: paced.bytes)
     pacer.anchor(origin, at: now)
     if pausedAt != nil { pausedAt = now }
-    counters.publish(summary, position: position)
+    stage.counters.publish(summary, position: position)
   }
 }

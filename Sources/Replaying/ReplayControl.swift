@@ -15,6 +15,9 @@ public final class ReplayControl: Sendable {
     case seek(Int64)
     /// The same from where it is, backwards for a negative number.
     case move(Int64)
+    /// Goes on at the next thing that happened to the recording: a mark is what `zcap ls --events`
+    /// lists. Where none follows it plays on.
+    case nextMark
     /// Times the recorded pace.
     case rate(Double)
     /// The same as many times the present rate.

@@ -16,6 +16,10 @@ final class ReplayCounters: Sendable {
   private let rate = Atomic<UInt64>(0)
   /// 0 for none.
   private let nextDue = Atomic<Int64>(0)
+  /// Kept where somebody asks for it at any time.
+  private let time: Mutex<TimelineTime>?
+
+  init(keepsTime: Bool = false) { time = keepsTime ? Mutex(TimelineTime()) : nil }
 
   private static let phases: [ReplayStatus.Phase] = [.waitingForPeers, .playing, .draining]
 
@@ -31,9 +35,27 @@ final class ReplayCounters: Sendable {
     var bits: UInt64 = 0
     if case .rate(let value) = pace { bits = value.bitPattern }
     rate.store(bits, ordering: .relaxed)
+    change { time in
+      time.isPaused = isPaused
+      if case .rate(let value) = pace { time.rate = value } else { time.rate = nil }
+    }
   }
 
-  func setNextDue(_ time: Int64?) { nextDue.store(time ?? 0, ordering: .relaxed) }
+  /// When the next message is due, on the monotonic clock, and where in the recording it is; nil while
+  /// none is waited for.
+  func setNext(_ due: Int64?, position next: Int64) {
+    nextDue.store(due ?? 0, ordering: .relaxed)
+    change { time in time.next = due.map { (due: $0, position: next) } }
+  }
+
+  /// The time of the timeline at this moment; nil where it is not kept, and while nothing is played.
+  var timelineTime: TimelineTime? {
+    phase.load(ordering: .relaxed) == 1 ? time?.withLock { $0 } : nil
+  }
+
+  private func change(_ body: (inout TimelineTime) -> Void) {
+    time?.withLock { body(&$0) }
+  }
 
   func publish(_ summary: borrowing ReplaySummary, position place: Int64) {
     position.store(place, ordering: .relaxed)
@@ -41,6 +63,10 @@ final class ReplayCounters: Sendable {
     bytes.store(summary.bytes, ordering: .relaxed)
     timeline.store(summary.timelineNanoseconds, ordering: .relaxed)
     held.store(summary.heldNanoseconds, ordering: .relaxed)
+    change { time in
+      time.position = place
+      time.next = nil
+    }
   }
 
   var status: ReplayStatus {

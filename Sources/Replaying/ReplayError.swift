@@ -8,6 +8,9 @@ public enum ReplayError: Error, CustomStringConvertible, Sendable {
   case topicMissing(prefix: String, seconds: Double)
   case stalled(endpoint: String, peer: String?, seconds: Double)
   case unreadable(reason: String)
+  case timingUnwritable(path: String, reason: String)
+  /// Only what is being recorded can be followed.
+  case notRecorded(capture: String)
 
   public var description: String {
     switch self {
@@ -26,6 +29,10 @@ public enum ReplayError: Error, CustomStringConvertible, Sendable {
         + "--on-stall drop-peer goes on without it"
     case .unreadable(let reason):
       "reading ahead failed: \(reason)"
+    case .timingUnwritable(let path, let reason):
+      "\(path): the times of the messages could not be written: \(reason)"
+    case .notRecorded(let capture):
+      "\(capture): nobody is recording it, so there is nothing to follow; leave --follow"
     }
   }
 }

@@ -1,5 +1,3 @@
-public import CaptureIndex
-
 /// What to replay, to where, and how fast.
 public struct ReplayPlan: Sendable {
   /// An endpoint to send to.
@@ -60,6 +58,24 @@ public struct ReplayPlan: Sendable {
     case dropPeer = "drop-peer"
   }
 
+  public enum Alignment: String, CaseIterable, Sendable {
+    /// Each where its clock had it: who recorded at the same time is replayed at the same time.
+    case absolute
+    /// All together, with their first messages.
+    case start
+  }
+
+  /// Where the timeline's time is published, and how often.
+  public struct Clock: Sendable {
+    public var address: String
+    public var messagesPerSecond: Double
+
+    public init(address: String, messagesPerSecond: Double) {
+      self.address = address
+      self.messagesPerSecond = messagesPerSecond
+    }
+  }
+
   /// Another beginning for the first frame of messages: the one case in which a frame is rewritten.
   public struct TopicMapping: Hashable, Sendable {
     public var old: [UInt8]
@@ -74,7 +90,8 @@ public struct ReplayPlan: Sendable {
   public var routing: Routing
   public var kind = SocketKind.pub
   public var pace = Pace.rate(1)
-  public var selection = Selection()
+  /// Where on one timeline several captures begin.
+  public var alignment = Alignment.absolute
   /// How often the selection is sent; nil is without end.
   public var loops: Int? = 1
   /// Peers that every socket has before the first message goes out.
@@ -93,9 +110,17 @@ public struct ReplayPlan: Sendable {
   /// sleeper some tens of microseconds late; 0 saves the CPU time.
   public var spinNanoseconds: Int64 = 60_000
   /// Topics whose last earlier message is sent first wherever the replay begins or goes on in the
-  /// middle: at `selection.from`, and after a seek.
+  /// middle: at the `from` of a selection, and after a seek.
   public var stateFirst: [[UInt8]] = []
   public var topicMappings: [TopicMapping] = []
+  /// Times that are written into messages; each needs a copy of its frame.
+  public var stamps: [FieldStamp] = []
+  public var clock: Clock?
+  /// Of a capture that is being recorded: each message leaves so long after it was recorded, and the
+  /// end is that of the recording. What is older leaves at once. nil plays what is there.
+  ///
+  /// `pace` and `gapNanosecondsMax` do not count. Frames are copied, since a ring makes room.
+  public var followNanoseconds: Int64?
   /// PUB: full peers lose messages, as with any PUB, and nobody counts them.
   public var isDropAllowed = false
   /// How long peers may take nothing; nil is without limit.
@@ -103,6 +128,13 @@ public struct ReplayPlan: Sendable {
   public var stall = StallPolicy.fail
   /// How long the end waits for peers to take what was sent.
   public var lingerNanoseconds: Int64 = 30_000_000_000
+
+  /// Somebody may seek: what that needs is made ready before the clock starts.
+  public var isControlled = false
+  /// A CSV file that tells when each message was to leave and when it did.
+  public var timingPath: String?
+  /// The lateness of each topic is told.
+  public var isByTopic = false
 
   /// Messages that may wait for each peer before the replay is held up. Frames are not copied, so
   /// this costs 64 bytes a frame, not their size.

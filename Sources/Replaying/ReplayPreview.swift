@@ -1,4 +1,4 @@
-public import CaptureIndex
+import CaptureIndex
 import CaptureStore
 
 /// What a replay would send, found without a socket.
@@ -20,35 +20,32 @@ public struct ReplayPreview: Sendable {
   /// Messages of the state before the first one.
   public var messagesOfState = 0
 
-  /// Reads all that the plan selects. Throws `ReplayError` and what keeps the capture from being
-  /// read.
-  public init(_ index: IndexReader, _ plan: ReplayPlan) throws {
-    let pool = SegmentPool(index.capture)
-    let route = try Route(plan.routing, index.capture.manifest)
+  /// Reads all that is selected. Throws `ReplayError` and what keeps the captures from being read.
+  public init(_ captures: [ReplaySource], _ plan: ReplayPlan) throws {
+    let route = try Route(plan.routing, captures.map(\.index.capture.manifest))
+    let sources = try [TimelineSource](captures, route, plan.alignment)
     targets = route.targets.map { ($0, 0) }
-    var reader = try index.messages(plan.selection, pool: pool)
+    var reader = try TimelineReader(sources, from: nil)
     var clock = TimelineClock(gapNanosecondsMax: plan.gapNanosecondsMax)
     clock.beginLoop()
     var second = BusiestSecond()
-    while let message = try reader.next() {
-      guard let socket = route.socket(of: message.record) else { continue }
+    while case .message(let found) = try reader.next() {
       let before = clock.played
-      let position = clock.position(of: message)
+      let position = clock.advance(to: found.position)
       if messages > 0, position - before > longestGap.nanoseconds {
-        longestGap = (position - before, message.record.sequence)
+        longestGap = (position - before, found.message.record.sequence)
       }
       messages += 1
-      bytes += UInt64(message.frameBytes)
-      targets[socket].messages += 1
+      bytes += UInt64(found.message.frameBytes)
+      targets[found.socket].messages += 1
       second.add(position)
     }
-    guard messages > 0 else { throw ReplayError.nothingSelected(capture: index.capture.path) }
+    guard messages > 0 else { throw try sources[0].reasonForNothing() }
     timelineNanoseconds = clock.played
     messagesPerSecondMax = second.most
     durationNanoseconds = duration(plan.pace)
-    if let from = plan.selection.from, !plan.stateFirst.isEmpty {
-      messagesOfState = try index.lastMessages(plan.stateSelection, before: from, pool: pool)
-        .count { route.socket(of: $0.record) != nil }
+    messagesOfState = try sources.reduce(0) {
+      try $0 + $1.state(plan.stateFirst, before: nil).count
     }
   }
 

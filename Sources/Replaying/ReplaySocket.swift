@@ -18,15 +18,16 @@ import ZeroMQ
   private var subscriptions: [Int: [[UInt8]: Int]] = [:]
   /// Subscriptions, or what a DEALER's peers answer.
   private var received = Message(reservingFrames: 1)
-  private let topicMappings: [ReplayPlan.TopicMapping]
-  /// The first frame of a message whose topic has another beginning.
-  private var rewritten: [UInt8] = []
+  private var rewriter: FrameRewriter?
+  /// Frames do not stay where they are until libzmq is done with them.
+  private let isCopying: Bool
 
   init(
     _ target: ReplayPlan.Target, _ plan: ReplayPlan, in context: Context
   ) throws(ZeroMQError) {
     kind = plan.kind
-    topicMappings = plan.topicMappings
+    rewriter = FrameRewriter(plan)
+    isCopying = plan.followNanoseconds != nil
     socket = try Socket(plan.kind.socketType, in: context)
     try socket.set(.sendHighWaterMark, plan.sendHighWaterMark)
     try socket.set(.sendTimeoutMilliseconds, Self.sendTimeoutMilliseconds)
@@ -88,49 +89,53 @@ import ZeroMQ
     return (marker == 1, unsafe Array(frame.dropFirst()))
   }
 
-  /// Sends a recorded message, its frames in place. False when there is no room, at once or after
-  /// the send timeout; then nothing of it was sent.
+  /// Sends a message, its frames in place. False when there is no room, at once or after the send
+  /// timeout; then nothing of it was sent.
+  ///
+  /// `recorded`: when it was, in Unix nanoseconds.
   func send(
-    _ record: RecordHeader, of segment: Segment, waiting: Bool
+    _ frames: Span<UnsafeRawBufferPointer>, recorded: Int64, waiting: Bool
   ) throws(ZeroMQError) -> Bool {
-    for index in 0..<record.frameCount {
-      guard let frame = segment.frame(index, of: record) else {
-        preconditionFailure("the reading thread hands over messages whose frames fit")
-      }
-      let more = index + 1 < record.frameCount
+    let last = unsafe frames.count - 1
+    for index in unsafe frames.indices {
       // Once libzmq took the first frame it takes the others; waiting for them is a formality.
-      repeat {
-        let isSent = unsafe try frame.withUnsafeBytes { bytes throws(ZeroMQError) in
-          if index == 0, unsafe rewrite(bytes) {
-            return try sendRewritten(more: more, waiting: waiting)
-          }
-          return unsafe try socket.send(
-            constant: bytes, more: more, waiting: waiting || index > 0)
-        }
-        if isSent { break }
+      let isWaiting = waiting || index > 0
+      while unsafe try !send(index, of: frames, recorded, more: index < last, waiting: isWaiting) {
         if index == 0 { return false }
-      } while true
+      }
     }
+    unsafe rewriter?.pass(frames)
     return true
   }
 
+  @inline(__always)
+  private func send(
+    _ index: Int, of frames: Span<UnsafeRawBufferPointer>, _ recorded: Int64, more: Bool,
+    waiting: Bool
+  ) throws(ZeroMQError) -> Bool {
+    if rewriter != nil {
+      let isRewritten = unsafe rewriter!.rewrite(index, of: frames) { clock in
+        switch clock {
+        case .unix: CaptureClock.unixNanoseconds()
+        case .timeline: recorded
+        }
+      }
+      if isRewritten { return try sendRewritten(more: more, waiting: waiting) }
+    }
+    return unsafe try isCopying
+      ? socket.send(frames[index], more: more, waiting: waiting)
+      : socket.send(constant: frames[index], more: more, waiting: waiting)
+  }
+
   private func sendRewritten(more: Bool, waiting: Bool) throws(ZeroMQError) -> Bool {
-    let topic = rewritten
-    return unsafe try topic.span.withUnsafeBytes { bytes throws(ZeroMQError) in
+    let frame = rewriter!.bytes
+    return unsafe try frame.span.withUnsafeBytes { bytes throws(ZeroMQError) in
       unsafe try socket.send(bytes, more: more, waiting: waiting)
     }
   }
 
-  /// Gives a topic the beginning that it is mapped to. False where it stays as it is.
-  private func rewrite(_ topic: UnsafeRawBufferPointer) -> Bool {
-    guard !topicMappings.isEmpty,
-      let mapping = topicMappings.first(where: { unsafe topic.starts(with: $0.old) })
-    else { return false }
-    rewritten.removeAll(keepingCapacity: true)
-    rewritten += mapping.new
-    unsafe rewritten += topic[mapping.old.count...]
-    return true
-  }
+  /// Fields of messages that were not written, since their frames end before them.
+  var fieldsMissed: Int { rewriter?.fieldsMissed ?? 0 }
 
   /// Who keeps this socket from sending: the peer that has the most waiting for it.
   func slowestPeer() -> (connection: CInt, name: String?)? {

@@ -23,6 +23,20 @@ public struct ReplayStatus: Sendable {
   public var peers: Int
 }
 
+/// How late the messages of a topic went out.
+public struct TopicLateness: Sendable {
+  public enum Topic: Hashable, Sendable {
+    case topic([UInt8])
+    /// Messages without one.
+    case none
+    /// All topics beyond those that are told apart.
+    case others
+  }
+
+  public var topic: Topic
+  public var lateness: Lateness
+}
+
 /// How a replay ended.
 public struct ReplaySummary: Sendable {
   public var messages: UInt64 = 0
@@ -44,14 +58,21 @@ public struct ReplaySummary: Sendable {
   public var peersDropped = 0
   /// Messages sent before their time for the state that the timeline begins with.
   public var messagesOfState: UInt64 = 0
-  /// Places of the capture that could not be read: records, or what is left of a segment.
-  public var damages = 0
+  /// Places that could not be read: records, or what is left of a segment.
+  public var damages: Int { losses.damages }
   /// Messages that the index knows and that are not there any more: they were not sent.
-  public var messagesMissing: Int64 = 0
+  public var messagesMissing: Int64 { losses.messagesMissing }
   /// Messages of a ring that made room for newer ones before they were read.
-  public var messagesRetired: Int64 = 0
-  /// What the capture lacks in the span of the selection.
-  public var source = Completeness()
+  public var messagesRetired: Int64 { losses.messagesRetired }
+  var losses = Losses()
+  /// What each capture lacks in the span of its selection.
+  public var sources: [Completeness] = []
+  /// The captures in which no message matches the selection: their numbers.
+  public var sourcesWithoutMessages: [Int] = []
+  /// Times that were not written, since their frames end before the field.
+  public var fieldsMissed = 0
+  /// By topic, where it was asked for: those that were met first, and then all others.
+  public var topics: [TopicLateness] = []
   /// A stop was requested before the end.
   public var isStopped = false
   /// It was asked to go on until it is stopped.
@@ -70,8 +91,9 @@ public struct ReplaySummary: Sendable {
   }
 
   public var isComplete: Bool {
-    damages == 0 && messagesMissing == 0 && messagesRetired == 0 && source.isComplete && !isCutShort
-      && messagesDropped == 0 && peersDropped == 0 && lateness.lateCount == 0
+    damages == 0 && messagesMissing == 0 && messagesRetired == 0 && !isCutShort
+      && sources.allSatisfy(\.isComplete)
+      && messagesDropped == 0 && peersDropped == 0 && lateness.lateCount == 0 && fieldsMissed == 0
       && (!isStopped || isEndless)
   }
 }

@@ -1,21 +1,7 @@
 import CaptureIndex
 import CaptureStore
+import Glibc
 import Threads
-
-/// One message and when it is due, prepared for the sending thread.
-struct ReplayItem {
-  let segment: Segment
-  let record: RecordHeader
-  /// Which socket it goes out on.
-  let socket: Int
-  let frameBytes: Int
-  /// Nanoseconds of recorded time that are played before it, over all loops and seeks.
-  let timeline: Int64
-  /// When it was received.
-  let unixNanoseconds: Int64
-  /// It is not part of the timeline: the last message of its topic before where that begins.
-  let isState: Bool
-}
 
 /// The thread that reads ahead: finds the selected messages, checks every byte of them, which
 /// also brings their pages into memory, and hands them over in batches.
@@ -26,157 +12,164 @@ final class ReplayTimeline: Sendable {
   private static let batchBytesMax = 4 << 20
   /// Batches read ahead of the sender.
   private static let batchesAheadMax = 4
+  /// How often a recording that is followed is looked at.
+  private static let followMicroseconds: useconds_t = 500
 
   /// Where a timeline begins.
   struct Start {
     /// How many loops came before.
     var loop = 0
-    /// Unix nanoseconds; nil for the beginning of the selection.
-    var time: Int64?
+    /// Nanoseconds of the recording; nil for the beginning of the selection.
+    var position: Int64?
     /// Of recorded time, played before.
     var played: Int64 = 0
   }
 
-  struct Batch {
-    /// Of its messages.
-    var loop = 0
-    var items: [ReplayItem] = []
-    /// Places that could not be read, up to here.
-    var damages = 0
-    /// Messages that the index knows and that are not there any more, up to here.
-    var messagesMissing: Int64 = 0
-    /// Messages of a ring that made room before they were read, up to here.
-    var messagesRetired: Int64 = 0
-
-    mutating func take(_ reader: MessageReader) {
-      damages = reader.damages
-      messagesMissing = reader.messagesMissing
-      messagesRetired = reader.messagesRetired
-    }
-  }
-
   private struct State {
-    var ready: [Batch] = []
+    var ready: [ReplayBatch] = []
+    /// Batches that were played, for their memory.
+    var spent: [ReplayBatch] = []
     var isDone = false
     var isCancelled = false
-    var failure: String?
+    var failure: (any Error)?
   }
 
   private let state = Guarded(State())
   private let thread: WorkerThread
 
-  /// Starts to read.
+  /// Starts to read. `topics` are those that are told apart, nil where none are.
   init(
-    _ index: IndexReader, _ plan: ReplayPlan, _ route: Route, from start: Start, pool: SegmentPool
+    _ sources: [TimelineSource], _ plan: ReplayPlan, from start: Start, topics: TopicNumbers?
   ) {
-    let source = Source(index: index, plan: plan, start: start, route: route, pool: pool)
+    let reading = Reading(
+      sources: sources, plan: plan, start: start, topics: topics, state: state)
     thread = WorkerThread(name: "zcap reader") { [state] in
-      do {
-        try Self.read(source, into: state)
-        state.withLock { $0.isDone = true }
-      } catch {
-        state.withLock {
-          $0.failure = "\(error)"
-          $0.isDone = true
-        }
+      let result = Result { try reading.run() }
+      state.withLock {
+        if case .failure(let error) = result { $0.failure = error }
+        $0.isDone = true
       }
     }
   }
 
-  /// The next batch; nil at the end. Waits for it.
-  func nextBatch() -> Batch? {
-    state.wait { state -> Batch?? in
+  /// Exchanges a batch that was played for the next one, and waits for that. False at the end.
+  func next(_ batch: inout ReplayBatch) -> Bool {
+    var spent: ReplayBatch? = ReplayBatch()
+    swap(&spent!, &batch)
+    spent!.clear()
+    state.withLock { $0.spent.append(spent.take()!) }
+    let next = state.wait { state -> ReplayBatch?? in
       if !state.ready.isEmpty { return .some(state.ready.removeFirst()) }
       return state.isDone ? .some(nil) : nil
     }
+    if let next { batch = next }
+    return next != nil
   }
 
-  /// Ends the thread, wherever it is. Returns what went wrong on it.
-  func finish() -> String? {
+  /// Ends the thread, wherever it is. Throws what went wrong on it.
+  func finish() throws {
     state.withLock { $0.isCancelled = true }
     thread.join()
-    return state.withLock { $0.failure }
+    if let failure = state.withLock({ $0.failure }) { throw failure }
   }
 
   // MARK: - The thread
 
   /// What the thread works on; it alone, once it runs.
-  private struct Source: @unchecked Sendable {
-    let index: IndexReader
+  private struct Reading: @unchecked Sendable {
+    let sources: [TimelineSource]
     let plan: ReplayPlan
     let start: Start
-    let route: Route
-    let pool: SegmentPool
-  }
+    let topics: TopicNumbers?
+    let state: Guarded<State>
 
-  private static func read(_ source: Source, into state: Guarded<State>) throws {
-    var clock = TimelineClock(
-      played: source.start.played, gapNanosecondsMax: source.plan.gapNanosecondsMax)
-    for loop in source.start.loop..<(source.plan.loops ?? .max) {
-      var selection = source.plan.selection
-      let begin = loop == source.start.loop ? source.start.time : nil
-      if let begin { selection.from = begin }
-      var batch = Batch(loop: loop)
-      var bytes = 0
-      if let from = selection.from {
-        batch.items = try stateItems(source, before: from, played: clock.played)
+    func run() throws {
+      var clock = TimelineClock(
+        played: start.played, gapNanosecondsMax: plan.gapNanosecondsMax)
+      for loop in start.loop..<(plan.loops ?? .max) {
+        let position = loop == start.loop ? start.position : nil
+        var batch = takeSpent()
+        batch.loop = loop
+        for message in try stateMessages(before: position) {
+          batch.append(
+            message,
+            .init(timeline: clock.played, topic: topicNumber(message), isState: true))
+        }
+        clock.beginLoop(at: position)
+        let count = try read(from: position, &clock, &batch)
+        // The end of the recording can be sought to: then there are other loops.
+        guard let count, count > 0 || position != nil else { return }
       }
-      var reader = try source.index.messages(selection, pool: source.pool)
-      clock.beginLoop(at: begin)
+    }
+
+    /// Reads one loop. Returns how many messages it has; nil when the sender wants no more.
+    private func read(
+      from position: Int64?, _ clock: inout TimelineClock, _ batch: inout ReplayBatch
+    ) throws -> Int? {
+      let isFollowing = plan.followNanoseconds != nil
+      var reader = try TimelineReader(sources, from: position, following: isFollowing)
       var count = 0
-      while let message = try reader.next() {
-        guard let socket = source.route.socket(of: message.record) else { continue }
-        count += 1
-        batch.items.append(
-          ReplayItem(message, socket: socket, timeline: clock.position(of: message)))
-        bytes += message.record.length
-        if batch.items.count >= batchItemsMax || bytes >= batchBytesMax {
-          batch.take(reader)
-          guard handOver(&batch, state) else { return }
-          bytes = 0
+      while true {
+        switch try reader.next() {
+        case .message(let message):
+          count += 1
+          var details = ReplayBatch.Details(timeline: clock.advance(to: message.position))
+          details.topic = topicNumber(message)
+          details.isHeld = isFollowing
+          batch.append(message, details)
+          guard batch.items.count >= batchItemsMax || batch.bytes >= batchBytesMax else {
+            continue
+          }
+        case .caughtUp:
+          if batch.items.isEmpty {
+            usleep(followMicroseconds)
+            if state.withLock({ $0.isCancelled }) { return nil }
+            continue
+          }
+        case .end:
+          batch.losses = reader.losses
+          return handOver(&batch) ? count : nil
+        }
+        batch.losses = reader.losses
+        guard handOver(&batch) else { return nil }
+      }
+    }
+
+    /// The last message of each topic that the rig is to know before the timeline begins.
+    private func stateMessages(before position: Int64?) throws -> [TimelineMessage] {
+      let messages = try sources.enumerated().flatMap { number, source in
+        try source.state(plan.stateFirst, before: position).map { message in
+          TimelineMessage(
+            message: message, source: number, socket: source.socket(of: message.record)!,
+            position: message.unixNanoseconds &- source.origin)
         }
       }
-      batch.take(reader)
-      // The end of the recording can be sought to: then there are other loops.
-      guard handOver(&batch, state), count > 0 || begin != nil else { return }
+      return sources.count == 1 ? messages : messages.sorted { $0.position < $1.position }
     }
-  }
 
-  /// The last message of each topic that the rig is to know before the timeline begins.
-  private static func stateItems(
-    _ source: Source, before time: Int64, played: Int64
-  ) throws -> [ReplayItem] {
-    guard !source.plan.stateFirst.isEmpty else { return [] }
-    let messages = try source.index.lastMessages(
-      source.plan.stateSelection, before: time, pool: source.pool)
-    return messages.compactMap { message in
-      source.route.socket(of: message.record).map {
-        ReplayItem(message, socket: $0, timeline: played, isState: true)
+    private func topicNumber(_ found: TimelineMessage) -> Int32 {
+      topics?.number(of: found.message.topic) ?? 0
+    }
+
+    private func takeSpent() -> ReplayBatch {
+      state.withLock { $0.spent.popLast() } ?? ReplayBatch()
+    }
+
+    /// False when the sender wants no more.
+    private func handOver(_ batch: inout ReplayBatch) -> Bool {
+      let loop = batch.loop
+      var full: ReplayBatch? = ReplayBatch()
+      swap(&full!, &batch)
+      let spent = state.wait { state -> ReplayBatch?? in
+        if state.isCancelled { return .some(nil) }
+        guard state.ready.count < batchesAheadMax else { return nil }
+        state.ready.append(full.take()!)
+        return state.spent.popLast() ?? ReplayBatch()
       }
-    }
-  }
-
-  /// False when the sender wants no more.
-  private static func handOver(_ batch: inout Batch, _ state: Guarded<State>) -> Bool {
-    let isWanted = state.wait { [batch] state -> Bool? in
-      if state.isCancelled { return false }
-      guard state.ready.count < batchesAheadMax else { return nil }
-      state.ready.append(batch)
+      guard let spent else { return false }
+      batch = spent
+      batch.loop = loop
       return true
     }
-    batch = Batch(loop: batch.loop)
-    batch.items.reserveCapacity(batchItemsMax)
-    return isWanted
-  }
-}
-
-extension ReplayItem {
-  fileprivate init(
-    _ message: RecordedMessage, socket: Int, timeline: Int64, isState: Bool = false
-  ) {
-    self.init(
-      segment: message.segment, record: message.record, socket: socket,
-      frameBytes: message.frameBytes, timeline: timeline,
-      unixNanoseconds: message.unixNanoseconds, isState: isState)
   }
 }

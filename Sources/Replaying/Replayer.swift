@@ -1,24 +1,20 @@
 private import CLinux
-public import CaptureIndex
+import CaptureIndex
 import CaptureStore
 import Glibc
 import Synchronization
 public import Threads
 import ZeroMQ
 
-/// A replay of a capture: messages leave in recorded order, when they are due.
+/// A replay of one capture or of several: messages leave in recorded order, when they are due.
 ///
 /// Two threads: one reads ahead and checks, one waits and sends. Frames are sent in place, as
 /// constant messages that point into the mapped segments.
 public final class Replayer: @unchecked Sendable {
   private let plan: ReplayPlan
-  private let index: IndexReader
   private let stop: StopToken
   private let control: ReplayControl
-  private let counters = ReplayCounters()
-  /// When the first message that is sent was received.
-  private let beginning: Int64
-  private let route: Route
+  private let counters: ReplayCounters
 
   /// Whoever stops a replay wants it to end.
   private static let stoppedLinger: Int64 = 1_000_000_000
@@ -27,68 +23,54 @@ public final class Replayer: @unchecked Sendable {
   // Owned by whoever calls `run`, and ended in this order: sockets, context, mappings.
   private var sockets: [ReplaySocket] = []
   private var context: Context?
-  private let pool: SegmentPool
+  private let sources: [TimelineSource]
+  private let clock: ClockPublisher?
+  private let timing: TimingLog?
+  private let topics: TopicNumbers?
+  /// Of things that happened to the recordings, in order; nil until somebody asks.
+  private var marks: [Int64]?
 
-  /// Binds and connects the sockets. Throws `ZeroMQError`, `ReplayError`.
+  /// Binds and connects the sockets. Throws `ZeroMQError`, `ReplayError`, `IndexError`.
   public init(
-    _ index: IndexReader, _ plan: ReplayPlan, stop: StopToken,
+    _ captures: [ReplaySource], _ plan: ReplayPlan, stop: StopToken,
     control: ReplayControl = ReplayControl()
   ) throws {
+    precondition(!captures.isEmpty, "a capture to replay")
     self.plan = plan
-    self.index = index
     self.stop = stop
     self.control = control
-    pool = SegmentPool(index.capture)
-    route = try Route(plan.routing, index.capture.manifest)
-    guard let first = try Self.firstMessage(index, plan.selection, route, pool) else {
-      throw try Self.nothingToSend(index, plan)
+    let route = try Route(plan.routing, captures.map(\.index.capture.manifest))
+    sources = try [TimelineSource](captures, route, plan.alignment)
+    if plan.followNanoseconds != nil {
+      for source in sources where !source.index.isBeingRecorded {
+        throw ReplayError.notRecorded(capture: source.index.capture.path)
+      }
+    } else if sources.allSatisfy({ $0.beginning == nil }) {
+      throw try sources[0].reasonForNothing()
     }
-    beginning = first.unixNanoseconds
-    let last = try index.overview().last ?? beginning
-    spanNanoseconds = max(0, min(last, plan.selection.until ?? .max) - beginning)
+    if plan.isControlled { for source in sources { try source.index.prepareForSeeks() } }
+    spanNanoseconds = try sources.reduce(0) { max($0, try $1.end()) }
+    let counters = ReplayCounters(keepsTime: plan.clock != nil)
+    self.counters = counters
+    topics = plan.isByTopic ? TopicNumbers() : nil
     let context = try Context()
     self.context = context
     sockets = try route.targets.map { target throws(ZeroMQError) in
       try ReplaySocket(target, plan, in: context)
     }
     endpoints = sockets.map(\.address)
-  }
-
-  /// The first message of a selection that some socket sends.
-  private static func firstMessage(
-    _ index: IndexReader, _ selection: Selection, _ route: Route, _ pool: SegmentPool
-  ) throws -> RecordedMessage? {
-    var reader = try index.messages(selection, pool: pool)
-    while let message = try reader.next() {
-      if route.socket(of: message.record) != nil { return message }
+    let origin = sources.map(\.origin).min()!
+    clock = try plan.clock.map { clock throws(ZeroMQError) in
+      try ClockPublisher(clock, counters, origin: origin)
     }
-    return nil
-  }
-
-  /// Why there is no message: nothing fits the selection, or nothing is there.
-  private static func nothingToSend(_ index: IndexReader, _ plan: ReplayPlan) throws -> ReplayError
-  {
-    let path = index.capture.path
-    guard plan.selection.isEverything, case .single = plan.routing else {
-      return .nothingSelected(capture: path)
-    }
-    let files = try index.capture.segmentFiles()
-    let known = try index.completeness()
-    let reason =
-      if files.isEmpty {
-        "it has no segments; bring them back from a copy"
-      } else if index.isBeingRecorded && index.capture.isRing {
-        "what its index knows made room meanwhile; it catches up, try again"
-      } else if try known.isComplete && index.overview().messages == 0 {
-        "there are no messages in it"
-      } else {
-        "none of its messages can be read; `zcap verify \(path)` tells why"
-      }
-    return .nothingThere(capture: path, reason: reason)
+    timing = try plan.timingPath.map { path throws(ReplayError) in try TimingLog(path) }
   }
 
   /// The endpoints that are sent on, with wildcards of bound ones resolved.
   public let endpoints: [String]
+
+  /// Where the timeline's time is published, with wildcards resolved; nil where it is not.
+  public var clockEndpoint: String? { clock?.address }
 
   /// Recorded time from the first message of the selection to the last, about.
   public let spanNanoseconds: Int64
@@ -101,15 +83,10 @@ public final class Replayer: @unchecked Sendable {
     defer { end() }
     _ = set_timer_slack(1)
     try waitForPeers()
-    let player = Player(
-      plan, sockets: sockets, stop: stop, control: control, counters: counters,
-      beginning: beginning
-    ) { [index, plan, route, pool] start in
-      ReplayTimeline(index, plan, route, from: start, pool: pool)
-    }
-    try player.play()
-    var summary = player.summary
-    summary.source = try index.completeness(of: plan.selection)
+    clock?.start()
+    var summary = try play()
+    clock?.finish()
+    try tellSources(of: &summary)
     if plan.kind == .pub {
       summary.endpointsWithoutPeer = sockets.filter { !$0.hadPeer }.map(\.address)
     }
@@ -118,6 +95,52 @@ public final class Replayer: @unchecked Sendable {
     summary.lingerNanoseconds = linger
     summary.isCutShort = end(lingerNanoseconds: linger)
     return summary
+  }
+
+  /// Once it is back, nobody but `self` has the sockets.
+  private func play() throws -> ReplaySummary {
+    var player = Player(stage())
+    let result = Result { try player.play() }
+    try timing?.finish()
+    try result.get()
+    var summary = player.summary
+    summary.topics = topicLateness(player.latenessByTopic)
+    return summary
+  }
+
+  private func stage() -> Player.Stage {
+    Player.Stage(
+      plan: plan, sockets: sockets, stop: stop, control: control, counters: counters,
+      origins: sources.map(\.origin), timing: timing,
+      nextMark: { [self] position in try nextMark(behind: position) },
+      makeTimeline: { [sources, plan, topics] start in
+        ReplayTimeline(sources, plan, from: start, topics: topics)
+      })
+  }
+
+  private func nextMark(behind position: Int64) throws -> Int64? {
+    if marks == nil { marks = try sources.flatMap { try $0.marks() }.sorted() }
+    return marks!.first { $0 > position }
+  }
+
+  private func tellSources(of summary: inout ReplaySummary) throws {
+    if plan.followNanoseconds == nil {
+      summary.sources = try sources.map { try $0.completeness() }
+      summary.sourcesWithoutMessages = sources.indices.filter { sources[$0].beginning == nil }
+    } else {
+      // What it lacks now, and not what it did when the replay began.
+      summary.sources = try sources.map { try IndexReader($0.index.capture).completeness() }
+    }
+  }
+
+  private func topicLateness(_ known: [Lateness]) -> [TopicLateness] {
+    guard let names = topics?.names else { return [] }
+    return known.enumerated().map { number, lateness in
+      let topic: TopicLateness.Topic =
+        number >= names.count ? .others : names[number].map { .topic($0) } ?? .none
+      return TopicLateness(topic: topic, lateness: lateness)
+    }
+    .filter { $0.lateness.count > 0 }
   }
 
   private func waitForPeers() throws {
@@ -149,6 +172,7 @@ public final class Replayer: @unchecked Sendable {
   /// the linger ran out.
   @discardableResult
   private func end(lingerNanoseconds: Int64 = 0) -> Bool {
+    clock?.finish()
     guard context != nil else { return false }
     // libzmq does not say what it dropped, only how long it took: its own timer runs a little
     // longer than ours, so whoever ends before our deadline dropped nothing.

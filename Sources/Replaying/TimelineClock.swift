@@ -1,20 +1,12 @@
-import CaptureIndex
-import CaptureStore
-
-/// Turns recorded times into positions on one timeline that never runs backwards.
-///
-/// Within a boot the monotonic clock counts, which no one steps. From one boot to the next the
-/// real-time clocks bridge the gap. A loop begins when the one before has ended.
+/// Turns positions in a recording into positions on the timeline that is played: over all loops and
+/// seeks, long silences cut, never backwards. A loop begins when the one before has ended.
 struct TimelineClock {
-  /// The position of the last message.
+  /// The position of the last message: nanoseconds.
   private(set) var played: Int64
   private let gapNanosecondsMax: Int64
-  private var bootID: UInt128?
-  /// What to add to monotonic times of the present boot and loop.
-  private var shift: Int64 = 0
-  /// When the last message was received, or where the timeline began; nil where it begins with the
+  /// Where in the recording the last message was, or the timeline began; nil where it begins with the
   /// first message.
-  private var lastUnix: Int64?
+  private var last: Int64?
 
   /// Goes on behind what was played. Gaps count as `gapNanosecondsMax` at most; nil keeps them.
   init(played: Int64 = 0, gapNanosecondsMax: Int64? = nil) {
@@ -22,24 +14,18 @@ struct TimelineClock {
     self.gapNanosecondsMax = gapNanosecondsMax ?? .max
   }
 
-  /// `time`: where the loop begins, in Unix nanoseconds; nil where it does with its first message.
-  mutating func beginLoop(at time: Int64? = nil) {
-    bootID = nil
-    lastUnix = time
-  }
+  /// `position`: where in the recording the loop begins; nil where it does with its first message.
+  mutating func beginLoop(at position: Int64? = nil) { last = position }
 
-  mutating func position(of message: RecordedMessage) -> Int64 {
-    let clock = message.segment.header.clock
-    let monotonic = message.record.monotonicNanoseconds
-    if bootID != clock.bootID {
-      let gap = lastUnix.map { max(0, message.unixNanoseconds &- $0) } ?? 0
-      shift = played &+ gap &- monotonic
-      bootID = clock.bootID
+  /// Goes on to a message of the recording. Returns where it is on the timeline.
+  mutating func advance(to position: Int64) -> Int64 {
+    if let last {
+      let (gap, isBeyond) = position.subtractingReportingOverflow(last)
+      let time = isBeyond ? (position > last ? Int64.max : 0) : max(0, gap)
+      let (sum, isTooLong) = played.addingReportingOverflow(min(time, gapNanosecondsMax))
+      played = isTooLong ? .max : sum
     }
-    lastUnix = message.unixNanoseconds
-    let gap = monotonic &+ shift &- played
-    if gap > gapNanosecondsMax { shift &-= gap - gapNanosecondsMax }
-    played = max(played, monotonic &+ shift)
+    last = max(last ?? position, position)
     return played
   }
 }

@@ -32,7 +32,7 @@ import ZeroMQ
     plan.peersAwaited = 1
     plan.waitNanosecondsMax = Self.wait
     change(&plan)
-    return try Replayer(index, plan, stop: stop, control: control)
+    return try Replayer([ReplaySource(index)], plan, stop: stop, control: control)
   }
 
   /// Runs a replay on a thread of its own while `body` controls it, then stops it.

@@ -72,7 +72,7 @@ import ZeroMQ
     let subscribers = (0..<2).map { _ in SubscriberThread(.sub, endpoint, count: 300) }
     var plan = plan()
     plan.peersAwaited = 2
-    let summary = try Replayer(capture(messages), plan, stop: stop).run()
+    let summary = try Replayer([ReplaySource(capture(messages))], plan, stop: stop).run()
     #expect(summary.messages == 300 && summary.isComplete)
     #expect(summary.bytes == UInt64(messages.reduce(0) { $0 + $1.bytes }))
     #expect(summary.timelineNanoseconds == 299_000 && summary.endpointsWithoutPeer.isEmpty)
@@ -88,7 +88,7 @@ import ZeroMQ
     plan.loops = 3
     plan.pace = .rate(1)
     let subscriber = SubscriberThread(.sub, endpoint, count: 300)
-    let summary = try Replayer(capture(messages), plan, stop: stop).run()
+    let summary = try Replayer([ReplaySource(capture(messages))], plan, stop: stop).run()
     #expect(summary.messages == 300 && summary.isComplete)
     #expect(summary.timelineNanoseconds == 3 * 99_000)
     #expect(summary.durationNanoseconds >= 3 * 99_000)
@@ -100,7 +100,7 @@ import ZeroMQ
     plan.peersAwaited = 0
     plan.pace = .rate(rate)
     let index = try capture((0..<20).map { TestMessage(time: $0 * 5_000_000, "t", "x") })
-    let summary = try Replayer(index, plan, stop: stop).run()
+    let summary = try Replayer([ReplaySource(index)], plan, stop: stop).run()
     #expect(Double(summary.durationNanoseconds) >= 95_000_000 / rate)
     #expect(summary.timelineNanoseconds == 95_000_000)
     #expect(summary.endpointsWithoutPeer == [endpoint])
@@ -113,7 +113,7 @@ import ZeroMQ
     let address = transport == "ipc" ? endpoint : "tcp://127.0.0.1:*"
     plan.routing = .single(ReplayPlan.Target(address: address, isBound: true))
     plan.sendHighWaterMark = 10
-    let replayer = try Replayer(capture(messages), plan, stop: stop)
+    let replayer = try Replayer([ReplaySource(capture(messages))], plan, stop: stop)
     let subscriber = SubscriberThread(
       .sub, replayer.endpoints[0], count: 3_000, highWaterMark: 10, pauseMicroseconds: 100)
     let summary = try replayer.run()
@@ -134,7 +134,7 @@ import ZeroMQ
     try socket.set(.lingerMilliseconds, 0)
     try socket.subscribe("")
     try socket.connect(endpoint)
-    let replayer = try Replayer(capture(numbered(1_000, size: 4_000)), plan, stop: stop)
+    let replayer = try Replayer([ReplaySource(capture(numbered(1_000, size: 4_000)))], plan, stop: stop)
     var last: UInt64 = 0
     let summary = try run(replayer) {
       defer { last = replayer.status.messages }
@@ -150,7 +150,7 @@ import ZeroMQ
     plan.loops = nil
     let subscriber = SubscriberThread(
       .sub, endpoint, count: .max, quietMilliseconds: 2_000)
-    let replayer = try Replayer(capture(messages), plan, stop: stop)
+    let replayer = try Replayer([ReplaySource(capture(messages))], plan, stop: stop)
     let summary = try run(replayer) { subscriber.count > 500 }
     #expect(summary.isStopped && summary.messages > 500)
     let received = subscriber.messages()
@@ -164,7 +164,7 @@ import ZeroMQ
     var plan = plan(kind: .push)
     plan.peersAwaited = 2
     let pullers = (0..<2).map { _ in SubscriberThread(.pull, endpoint, count: 500) }
-    let summary = try Replayer(capture(messages), plan, stop: stop).run()
+    let summary = try Replayer([ReplaySource(capture(messages))], plan, stop: stop).run()
     #expect(summary.isComplete && summary.messages == 1_000)
     let received = pullers.map { $0.messages() }
     #expect(received.map(\.count) == [500, 500])
@@ -178,7 +178,7 @@ import ZeroMQ
     let subscribers = ["two", "zero"].map {
       SubscriberThread(.sub, directory.endpoint($0), count: 100)
     }
-    let summary = try Replayer(capture(messages, endpoints: 3), plan, stop: stop).run()
+    let summary = try Replayer([ReplaySource(capture(messages, endpoints: 3))], plan, stop: stop).run()
     #expect(summary.messages == 200 && summary.isComplete)
     for (subscriber, endpoint) in zip(subscribers, [2, 0]) {
       #expect(subscriber.messages() == messages.filter { $0.endpoint == endpoint }.map(\.frames))
@@ -189,10 +189,11 @@ import ZeroMQ
     let messages = (0..<200).map {
       TestMessage(time: Int64($0), $0 % 4 == 0 ? "a/x" : "b", "\($0)")
     }
-    var plan = plan()
-    plan.selection.topicPrefixes = [Array("a/".utf8)]
+    var selection = Selection()
+    selection.topicPrefixes = [Array("a/".utf8)]
     let subscriber = SubscriberThread(.sub, endpoint, count: 50)
-    let summary = try Replayer(capture(messages), plan, stop: stop).run()
+    let source = try ReplaySource(capture(messages), selection)
+    let summary = try Replayer([source], plan(), stop: stop).run()
     #expect(summary.messages == 50)
     #expect(subscriber.messages() == messages.filter { $0.frames[0].count == 3 }.map(\.frames))
   }
@@ -205,16 +206,16 @@ import ZeroMQ
     bytes[4096 + 32 + 24] ^= 1
     try bytes.write(to: URL(filePath: path))
     let subscriber = SubscriberThread(.sub, endpoint, count: 99)
-    let summary = try Replayer(index, plan(), stop: stop).run()
+    let summary = try Replayer([ReplaySource(index)], plan(), stop: stop).run()
     #expect(summary.messages == 99 && summary.damages == 1 && !summary.isComplete)
     #expect(subscriber.messages() == messages.dropFirst().map(\.frames))
   }
 
   @Test func whatCannotBePlayedIsTold() throws {
     let index = try capture(numbered(10))
-    func reason(_ plan: ReplayPlan) -> String {
+    func reason(_ plan: ReplayPlan, _ selection: Selection = Selection()) -> String {
       let error = #expect(throws: ReplayError.self) {
-        _ = try Replayer(index, plan, stop: stop).run()
+        _ = try Replayer([ReplaySource(index, selection)], plan, stop: stop).run()
       }
       return error?.description ?? ""
     }
@@ -222,8 +223,9 @@ import ZeroMQ
     plan.peersAwaited = 2
     plan.waitNanosecondsMax = 20_000_000
     #expect(reason(plan).hasPrefix("only 0 of 2 subscribers came within"))
-    plan.selection.topicPrefixes = [[1]]
-    #expect(reason(plan).contains("no message matches the selection"))
+    var selection = Selection()
+    selection.topicPrefixes = [[1]]
+    #expect(reason(plan, selection).contains("no message matches the selection"))
     plan.routing = .byEndpoint([("ipc://9", target("r"))])
     #expect(reason(plan).hasPrefix("ipc://9: not an endpoint of the capture"))
   }

@@ -51,8 +51,9 @@ import Testing
     let messages = try messages(recordings)
     var clock = TimelineClock()
     return (0..<loops).flatMap { _ in
+      var recording = RecordingClock(origin: messages[0].unixNanoseconds)
       clock.beginLoop()
-      return messages.map { clock.position(of: $0) }
+      return messages.map { clock.advance(to: recording.position(of: $0)) }
     }
   }
 

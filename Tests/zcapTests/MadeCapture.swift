@@ -13,6 +13,8 @@ struct MadeCapture {
   var endpoints = ["tcp://127.0.0.1:7001"]
   var topicRule = "auto"
   var segmentSize = 4 << 20
+  /// On the monotonic clock; nil is when it is written.
+  var start: Int64?
   var entries: [Entry] = []
 
   /// Messages at one distance from each other: a topic, and their number as text.
@@ -41,7 +43,7 @@ struct MadeCapture {
       topicRule: topicRule, labels: [:])
     let writer = try CaptureWriter(
       creating: path, manifest: manifest, segmentSize: segmentSize)
-    let start = CaptureClock.monotonicNanoseconds()
+    let start = start ?? CaptureClock.monotonicNanoseconds()
     for entry in entries {
       let buffers = entry.frames.map { frame in
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: frame.count, alignment: 8)

@@ -18,13 +18,14 @@ against as much of the null receiver's end. A message that is lost anywhere ends
 
 The host of a virtual machine may take back memory that is free: the first to write to it then waits
 for the host, ten times as long as for the page itself. So before each that writes files, but for
-`reclaimed`, much more memory than it needs is brought back (which pages the kernel gives out first
+`reclaimed`, twice the memory that it needs is brought back (which pages the kernel gives out first
 is its own affair); on a machine of its own both are the same.
 
 With 8 endpoints there are eight publishing sockets, in turn, and one receiver.
 """
 
 import argparse
+import datetime
 import json
 import mmap
 import os
@@ -37,19 +38,19 @@ import threading
 import time
 
 from chart import write_chart
-from rig import HERE, TIMEOUT, Rig, free_endpoint, save
+from rig import HERE, RESULTS, TIMEOUT, Rig, free_endpoint, revision, save
 
+RESULT = RESULTS / "record.json"
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 # Payload: bytes of a ring.
 RINGS = {64: GIB, KIB: GIB, 16 * KIB: GIB, 256 * KIB: 2 * GIB, 4 * MIB: 2 * GIB}
 # How often a ring goes around: at 1 KiB it takes three seconds to come to its pace, and libzmq two.
 LAPS = 5
 CONTENDERS = ["null", "memory", "cold", "reclaimed", "ring", "mcap", "sqlite"]
-# Over ipc and with 8 endpoints fewer of them, and fewer rounds: the whole takes three quarters of an hour.
+# Over ipc and with 8 endpoints fewer of them, and fewer rounds: the whole takes hours.
 CONTENDERS_ELSEWHERE = ["null", "cold", "ring", "mcap"]
 ROUNDS, ROUNDS_ELSEWHERE = 7, 3
 RECLAIM_SECONDS = 5
-MEMORY = 6 * GIB
 # Ratios to null of ring and cold, and how many times as fast as mcap: tcp, 1 endpoint.
 TARGETS = {
     64: (0.95, 0.80, 15), KIB: (0.95, 0.80, 6), 16 * KIB: (0.95, 0.85, 3),
@@ -70,10 +71,10 @@ class Traffic:
         self.slow_messages = max(50, self.lap // 5)
 
 
-def bring_memory():
+def bring_memory(size):
     """Has the machine get memory from its host, if it has one, and leaves it free."""
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
-    mmap.mmap(-1, MEMORY, flags=flags).close()
+    mmap.mmap(-1, size, flags=flags).close()
 
 
 class Trial:
@@ -93,7 +94,7 @@ class Trial:
             time.sleep(RECLAIM_SECONDS)
             return self.cold()
         if contender not in ["null", "memory"]:
-            bring_memory()
+            bring_memory(2 * self.traffic.ring)
         return getattr(self, contender)()
 
     def null(self):
@@ -230,8 +231,24 @@ def summarize(traffic, results):
             "ratio_min": round(min(ratios), 3),
             "ratio_max": round(max(ratios), 3),
             "runs": runs,
+            "date": datetime.date.today().isoformat(),
+            "revision": revision(),
         }
     return summary
+
+
+def merge(summaries):
+    """The results that are saved, those of the same traffic and contender replaced: the whole takes
+    hours, and each result carries its date."""
+    saved = json.loads(RESULT.read_text())["results"] if RESULT.exists() else []
+    def key(summary):
+        return summary["transport"], summary["endpoints"], summary["payload_bytes"]
+    merged = {key(summary): summary for summary in saved}
+    for summary in summaries:
+        known = merged.setdefault(key(summary), {**summary, "contenders": {}})
+        known["contenders"].update(summary["contenders"])
+    order = ["tcp", "ipc"]
+    return sorted(merged.values(), key=lambda each: (order.index(each["transport"]), *key(each)[1:]))
 
 
 def size_text(size):
@@ -330,8 +347,9 @@ def main():
     print_costs(summaries)
     reached = print_targets(summaries)
     if arguments.save:
-        save("record", {"rounds": ROUNDS, "results": summaries})
-        write_chart(summaries)
+        merged = merge(summaries)
+        save("record", {"rounds": ROUNDS, "results": merged})
+        write_chart(merged)
     if arguments.check and not reached:
         sys.exit(3)
 

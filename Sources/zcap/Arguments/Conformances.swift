@@ -11,3 +11,4 @@ extension TopicRule: ExpressibleByArgument {
 extension ReplayPlan.SocketKind: ExpressibleByArgument {}
 extension ReplayPlan.LatePolicy: ExpressibleByArgument {}
 extension ReplayPlan.StallPolicy: ExpressibleByArgument {}
+extension ReplayPlan.Alignment: ExpressibleByArgument {}

@@ -47,6 +47,9 @@ struct PacingOptions: ParsableArguments {
     ].compactMap { $0 }
   }
 
+  /// Whether anything about when messages are due was said.
+  var isGiven: Bool { !paces.isEmpty || maxGap != nil || late == .keepGaps }
+
   func check() throws {
     guard paces.count <= 1 else {
       throw ValidationError("one of --rate, --msgs-per-second and --bytes-per-second")

@@ -38,6 +38,17 @@ struct TargetOptions: ParsableArguments {
       """, valueName: "old=new"))
   var topicMaps: [TopicMappingArgument] = []
 
+  @Option(
+    name: .customLong("restamp"),
+    help: ArgumentHelp(
+      """
+      Write the time into a field of messages whose first frame starts with PREFIX (repeatable), as \
+      PREFIX:frame=N:offset=N:FORMAT:CLOCK. FORMAT is f64le, i64le, u64le, i32le, u32le or the same \
+      with be; CLOCK is unix (now) or timeline (when it was recorded), in seconds, or with -ms, -us or \
+      -ns behind it. For instance 'imu/:frame=1:offset=8:f64le:unix'.
+      """, valueName: "field"))
+  var restamps: [FieldStampArgument] = []
+
   func check() throws {
     let ways = [bind != nil, connect != nil, !maps.isEmpty || asRecorded].filter { $0 }.count
     guard ways == 1 else {
@@ -53,14 +64,14 @@ struct TargetOptions: ParsableArguments {
     }
   }
 
-  func routing(_ capture: Capture) throws -> ReplayPlan.Routing {
+  func routing(_ captures: [Capture]) throws -> ReplayPlan.Routing {
     if let bind { return .single(.init(address: bind.text, isBound: true)) }
     if let connect { return .single(.init(address: connect.text, isBound: false)) }
     var pairs = maps.map {
       (recorded: $0.recorded, target: ReplayPlan.Target(address: $0.new.text, isBound: $0.isBound))
     }
     guard asRecorded else { return .byEndpoint(pairs) }
-    for endpoint in capture.manifest.endpoints
+    for endpoint in captures.flatMap(\.manifest.endpoints)
     where !pairs.contains(where: { $0.recorded == endpoint.address }) {
       let target = ReplayPlan.Target(address: endpoint.address, isBound: !endpoint.isBound)
       pairs.append((endpoint.address, target))
@@ -71,6 +82,7 @@ struct TargetOptions: ParsableArguments {
   func apply(to plan: inout ReplayPlan) {
     plan.kind = type
     plan.topicMappings = topicMaps.map(\.mapping)
+    plan.stamps = restamps.map(\.stamp)
   }
 }
 
@@ -83,6 +95,36 @@ struct TopicMappingArgument: ExpressibleByArgument {
     mapping = ReplayPlan.TopicMapping(
       old: Array(argument[..<split].utf8),
       new: Array(argument[argument.index(after: split)...].utf8))
+  }
+}
+
+/// `PREFIX:frame=N:offset=N:FORMAT:CLOCK`; the prefix may contain colons.
+struct FieldStampArgument: ExpressibleByArgument {
+  var stamp: FieldStamp
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count >= 5 else { return nil }
+    let fields = parts.suffix(4).map(String.init)
+    let clock = fields[3].split(separator: "-", omittingEmptySubsequences: false)
+      .map(String.init)
+    guard let frame = Self.number(fields[0], "frame="),
+      let offset = Self.number(fields[1], "offset="),
+      let format = FieldStamp.Format(rawValue: fields[2]),
+      let source = FieldStamp.Clock(rawValue: clock[0]), clock.count <= 2,
+      let unit = FieldStamp.Unit(rawValue: clock.count == 2 ? clock[1] : "s")
+    else { return nil }
+    let prefix = parts.dropLast(4).joined(separator: ":")
+    stamp = FieldStamp(
+      prefix: Array(prefix.utf8), frame: frame, offset: offset, format: format, clock: source,
+      unit: unit)
+  }
+
+  private static func number(_ text: String, _ name: String) -> Int? {
+    guard text.hasPrefix(name), let number = Int(text.dropFirst(name.count)),
+      (0...Int(Int32.max)).contains(number)
+    else { return nil }
+    return number
   }
 }
 

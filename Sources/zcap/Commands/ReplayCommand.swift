@@ -9,15 +9,18 @@ import Threads
 struct ReplayCommand: ParsableCommand, CheckedCommand {
   static let configuration = CommandConfiguration(
     commandName: "replay",
-    abstract: "Publish a capture again, at its own pace or another.",
+    abstract: "Publish captures again, at their own pace or another.",
     discussion: """
       Messages leave in recorded order, when they are due. When a peer cannot keep up, the replay \
       waits for it: nothing is dropped. Subscribers that are to see the first message have to be \
       there before it: --wait-subscribers 1.
       """)
 
-  @Argument(help: ArgumentHelp("A capture: a path, or a name in the store.", valueName: "capture"))
-  var capture: String
+  @Argument(
+    help: ArgumentHelp(
+      "Captures: paths, or names in the store. Several are played on one timeline.",
+      valueName: "capture"))
+  var captures: [String]
 
   @OptionGroup(title: "Where to") var targets: TargetOptions
   @OptionGroup(title: "How fast") var pacing: PacingOptions
@@ -36,6 +39,7 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
     help: ArgumentHelp("Play this many times; without a number, until stopped.", valueName: "n"))
   var loop: LoopCount?
 
+  @OptionGroup(title: "Timeline") var timeline: TimelineOptions
   @OptionGroup(title: "Peers") var peers: PeerOptions
 
   @Flag(help: "Control it by keys, on a terminal: space pauses, q stops; it shows the others.")
@@ -45,12 +49,15 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
     help: ArgumentHelp(
       """
       Let programs control it at this endpoint: a REP socket that takes {"do":"pause"}, resume, step, \
-      seek, rate, status or stop, as JSON.
+      seek, next-mark, rate, status or stop, as JSON.
       """, valueName: "endpoint"))
   var control: EndpointAddress?
 
   @Flag(help: "Tell what would be sent, and send nothing.")
   var dryRun = false
+
+  @Flag(name: .shortAndLong, help: "Tell the lateness of each topic, too.")
+  var verbose = false
 
   @Flag(help: "Summary as a JSON object on standard output.")
   var json = false
@@ -65,53 +72,76 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
     }
     try targets.check()
     try pacing.check()
+    try timeline.check(pacing, captures: captures.count, isLooping: loop != nil)
     try peers.check(targets.type)
     try control?.validate(isBound: true)
     if keys && isatty(STDIN_FILENO) != 1 {
       throw ValidationError("--keys needs a terminal; --control lets programs control a replay")
     }
+    if dryRun && timeline.follow { throw ValidationError("--dry-run and --follow: one of them") }
   }
 
   func run() throws {
-    let index = try IndexReader(Capture(path: Store.path(forExisting: capture)))
-    let plan = try plan(index)
+    let indexes = try captures.map {
+      try IndexReader(Capture(path: Store.path(forExisting: $0)))
+    }
+    let sources = try sources(indexes)
+    let plan = try plan(indexes)
+    let paths = indexes.map(\.capture.path)
     if dryRun {
-      try PreviewReport(plan: plan, capture: index.capture.path, isJSON: json)
-        .show(ReplayPreview(index, plan))
+      try PreviewReport(plan: plan, captures: paths, isJSON: json)
+        .show(ReplayPreview(sources, plan))
       return
     }
+    FileFaults.tell(of: paths)
     let stop = StopSignals.token()
     let verbs = ReplayControl()
-    let replayer = try Replayer(index, plan, stop: stop, control: verbs)
-    let socket = try control.map { try ControlSocket($0.text, of: replayer, verbs, stop: stop) }
+    let replayer = try Replayer(sources, plan, stop: stop, control: verbs)
     let report = ReplayReport(
-      plan: plan, capture: index.capture.path, endpoints: replayer.endpoints, isJSON: json)
-    report.begin()
-    let isDone = StopToken()
-    if let socket { Console.say("controlled at \(socket.address)") }
-    let keyboard = keys ? Keyboard(replayer, verbs, stop: stop) : nil
-    if keyboard != nil { Console.say(Keyboard.help) }
-    let display = WorkerThread(name: "zcap display") {
-      report.follow(replayer, until: isDone)
-    }
-    let result = Result { try replayer.run() }
-    isDone.request()
-    display.join()
-    keyboard?.finish()
-    socket?.finish()
-    let summary = try result.get()
+      plan: plan, captures: paths, endpoints: replayer.endpoints, isJSON: json)
+    let summary = try play(replayer, verbs, stop, report)
     report.end(summary)
     if !summary.isComplete { throw ExitCode.incomplete }
   }
 
-  private func plan(_ index: IndexReader) throws -> ReplayPlan {
-    var plan = ReplayPlan(routing: try targets.routing(index.capture))
+  /// Plays it under the control and in the sight of whoever asked for that.
+  private func play(
+    _ replayer: Replayer, _ verbs: ReplayControl, _ stop: StopToken, _ report: ReplayReport
+  ) throws -> ReplaySummary {
+    let socket = try control.map { try ControlSocket($0.text, of: replayer, verbs, stop: stop) }
+    report.begin()
+    if let clock = replayer.clockEndpoint { Console.say("the time is published at \(clock)") }
+    if let socket { Console.say("controlled at \(socket.address)") }
+    let keyboard = keys ? Keyboard(replayer, verbs, stop: stop) : nil
+    if keyboard != nil { Console.say(Keyboard.help) }
+    let isDone = StopToken()
+    let display = WorkerThread(name: "zcap display") {
+      report.follow(replayer, until: isDone)
+    }
+    defer {
+      isDone.request()
+      display.join()
+      keyboard?.finish()
+      socket?.finish()
+    }
+    return try replayer.run()
+  }
+
+  private func sources(_ indexes: [IndexReader]) throws -> [ReplaySource] {
+    let selections = try selection.resolved(in: indexes, eachOnItsOwn: timeline.align == .start)
+    return zip(indexes, selections).map { ReplaySource($0, $1) }
+  }
+
+  private func plan(_ indexes: [IndexReader]) throws -> ReplayPlan {
+    var plan = ReplayPlan(routing: try targets.routing(indexes.map(\.capture)))
     targets.apply(to: &plan)
     pacing.apply(to: &plan)
+    timeline.apply(to: &plan)
     peers.apply(to: &plan)
-    plan.selection = try selection.resolved(in: index)
     plan.stateFirst = stateFirst.map(\.bytes)
     plan.loops = loop.map(\.count) ?? 1
+    plan.isByTopic = verbose
+    plan.isControlled = keys || control != nil
     return plan
   }
 }

@@ -7,7 +7,7 @@ import Threads
 /// The terminal hands over each key at once and does not show it; when this ends it is as it was.
 @safe final class Keyboard: @unchecked Sendable {
   static let help =
-    "keys: space pause, right step, up/down rate, , . 10 s, < > 60 s, 0-9 tenths, q stop"
+    "keys: space pause, right step, up/down rate, , . 10 s, < > 60 s, 0-9 tenths, n mark, q stop"
 
   private let before: termios
   private let thread: WorkerThread
@@ -93,6 +93,7 @@ enum KeyRequest: Equatable {
     case UInt8(ascii: ">"): .verb(.move(60 * second))
     case UInt8(ascii: "0")...UInt8(ascii: "9"):
       .verb(.seek(span / 10 * Int64(key - UInt8(ascii: "0"))))
+    case UInt8(ascii: "n"): .verb(.nextMark)
     case UInt8(ascii: "q"): .stop
     default: nil
     }

@@ -3,7 +3,8 @@ import Replaying
 /// What `zcap replay --dry-run` tells.
 struct PreviewReport {
   let plan: ReplayPlan
-  let capture: String
+  /// Paths.
+  let captures: [String]
   let isJSON: Bool
 
   func show(_ preview: ReplayPreview) {
@@ -18,7 +19,7 @@ struct PreviewReport {
 
   private func lines(_ preview: ReplayPreview) -> [String] {
     var lines = [
-      "\(capture): \(Units.count(preview.messages, "message")), \(Units.bytes(preview.bytes))",
+      "\(captures.joined(separator: ", ")): \(Units.count(preview.messages, "message")), \(Units.bytes(preview.bytes))",
       "recorded time  \(Units.duration(preview.timelineNanoseconds))",
       "it takes       \(preview.durationNanoseconds.map(Units.duration) ?? "what the peers take")",
       "longest gap    \(Units.duration(preview.longestGap.nanoseconds))"
@@ -38,7 +39,8 @@ struct PreviewReport {
 
   private func json(_ preview: ReplayPreview) -> JSONLine {
     var line = JSONLine()
-    line.add("capture", capture)
+    line.add("capture", captures[0])
+    line.add("captures", captures)
     line.add("messages", preview.messages)
     line.add("bytes", preview.bytes)
     line.add("timeline_s", seconds: Double(preview.timelineNanoseconds) / 1e9, decimals: 9)

@@ -6,7 +6,8 @@ import Threads
 /// What `zcap replay` tells while it runs and when it ends.
 struct ReplayReport: Sendable {
   let plan: ReplayPlan
-  let capture: String
+  /// Paths.
+  let captures: [String]
   let endpoints: [String]
   let isJSON: Bool
 
@@ -14,11 +15,12 @@ struct ReplayReport: Sendable {
     if isJSON {
       var line = JSONLine()
       line.add("event", "started")
-      line.add("capture", capture)
+      line.add("capture", captures[0])
+      line.add("captures", captures)
       line.add("endpoints", endpoints)
       write(line)
     }
-    Console.say("replaying \(capture) to \(endpoints.joined(separator: ", "))")
+    Console.say("replaying \(captures.joined(separator: ", ")) to \(endpoints.joined(separator: ", "))")
     if plan.peersAwaited > 0 {
       Console.say("waiting for \(Units.count(plan.peersAwaited, "subscriber"))")
     }
@@ -61,7 +63,7 @@ struct ReplayReport: Sendable {
     let seconds = Units.duration(summary.durationNanoseconds)
     var text = "sent \(Units.count(summary.messages)) messages (\(Units.bytes(summary.bytes)))"
     text += " in \(seconds)"
-    if let achieved = summary.achievedRate {
+    if plan.followNanoseconds == nil, let achieved = summary.achievedRate {
       text += " at rate \(Units.fixed(achieved, 3)) (asked: \(askedRate))"
     }
     Console.say(text)
@@ -69,6 +71,7 @@ struct ReplayReport: Sendable {
       Console.say("before that, \(Units.count(summary.messagesOfState, "message")) of the state")
     }
     if let fidelity = fidelity(summary.lateness) { Console.say(fidelity) }
+    for line in table(summary.topics) { Console.say(line) }
     for held in summary.held {
       let peer = held.peer.map { " by \($0)" } ?? " by full peers"
       Console.say("held up \(Units.duration(held.nanoseconds)) at \(held.endpoint)\(peer)")
@@ -83,11 +86,44 @@ struct ReplayReport: Sendable {
         "peers did not take everything within --linger "
           + "\(Units.duration(summary.lingerNanoseconds)); the last messages may be missing there")
     }
+    tellLosses(summary)
+  }
+
+  private func tellLosses(_ summary: ReplaySummary) {
+    for number in summary.sourcesWithoutMessages {
+      Console.say("\(captures[number]): no message matches the selection")
+    }
     let others = MessageListing.losses(
       missing: summary.messagesMissing, retired: summary.messagesRetired, damages: summary.damages)
-    if let losses = CompletenessReport(capture, summary.source).losses(and: others) {
-      Console.complain(losses)
+    for (number, known) in summary.sources.enumerated() {
+      // What was met while playing is told once, and of one capture by its name.
+      let met = captures.count == 1 ? others : []
+      if let losses = CompletenessReport(captures[number], known).losses(and: met) {
+        Console.complain(losses)
+      }
     }
+    if captures.count > 1, !others.isEmpty {
+      Console.complain("met on the way: \(others.joined(separator: ", "))")
+    }
+  }
+
+  /// The lateness of each topic, the latest first.
+  private func table(_ topics: [TopicLateness]) -> [String] {
+    guard !topics.isEmpty else { return [] }
+    var table = Table([
+      ("topic", .left), ("messages", .right), ("half within", .right), ("99 % within", .right),
+      ("the latest", .right), ("late", .right),
+    ])
+    for topic in topics.sorted(by: { $0.lateness.nanosecondsMax > $1.lateness.nanosecondsMax }) {
+      let percentiles = [50.0, 99.0].map {
+        topic.lateness.nanoseconds(percentile: $0).map(Units.duration) ?? ""
+      }
+      table.add([
+        topic.topic.text, Units.count(topic.lateness.count), percentiles[0], percentiles[1],
+        Units.duration(topic.lateness.nanosecondsMax), Units.count(topic.lateness.lateCount),
+      ])
+    }
+    return table.lines(isColoured: false)
   }
 
   /// How exactly the timeline was kept; nil at full speed.
@@ -107,6 +143,10 @@ struct ReplayReport: Sendable {
         "\(Units.count(summary.lateness.lateCount, "message")) went out more than "
           + "\(Units.duration(limit)) late")
     }
+    if summary.fieldsMissed > 0 {
+      Console.complain(
+        "\(Units.count(summary.fieldsMissed, "message")) had no such field to write the time into")
+    }
     if summary.messagesDropped > 0 {
       Console.complain(
         "\(Units.count(summary.messagesDropped, "message")) came too late and were not sent")
@@ -119,7 +159,8 @@ struct ReplayReport: Sendable {
   }
 
   private var askedRate: String {
-    switch plan.pace {
+    if plan.followNanoseconds != nil { return "follow" }
+    return switch plan.pace {
     case .max: "max"
     case .messagesPerSecond(let rate): "\(rate) messages/s"
     case .bytesPerSecond(let rate): "\(rate) bytes/s"
@@ -136,7 +177,8 @@ struct ReplayReport: Sendable {
   private func json(_ summary: ReplaySummary) -> JSONLine {
     var line = JSONLine()
     line.add("event", "summary")
-    line.add("capture", capture)
+    line.add("capture", captures[0])
+    line.add("captures", captures)
     line.add("messages", summary.messages)
     line.add("bytes", summary.bytes)
     line.add("duration_s", seconds: Double(summary.durationNanoseconds) / 1e9, decimals: 9)
@@ -150,10 +192,12 @@ struct ReplayReport: Sendable {
     line.add("peers_dropped", summary.peersDropped)
     line.add("state_messages", summary.messagesOfState)
     line.add("damaged", summary.damages)
-    line.add("lost", summary.source.lost + summary.messagesMissing)
+    line.add("lost", summary.sources.reduce(summary.messagesMissing) { $0 + $1.lost })
     line.add("retired", summary.messagesRetired)
     line.add("stopped", summary.isStopped)
     line.add("cut_short", summary.isCutShort)
+    line.add("fields_missed", summary.fieldsMissed)
+    if plan.isByTopic { line.add("topics", summary.topics.map(json)) }
     return line
   }
 
@@ -166,11 +210,34 @@ struct ReplayReport: Sendable {
     line.add("late", lateness.lateCount)
   }
 
+  private func json(_ topic: TopicLateness) -> JSONLine {
+    var line = JSONLine()
+    switch topic.topic {
+    case .topic(let name): line.add(topic: name)
+    case .none: line.add(topic: nil)
+    case .others: line.add("others", true)
+    }
+    line.add("messages", topic.lateness.count)
+    add(topic.lateness, to: &line)
+    return line
+  }
+
   private func json(_ held: HeldUp) -> JSONLine {
     var line = JSONLine()
     line.add("endpoint", held.endpoint)
     line.add("peer", held.peer)
     line.add("s", seconds: Double(held.nanoseconds) / 1e9, decimals: 9)
     return line
+  }
+}
+
+extension TopicLateness.Topic {
+  /// For people.
+  fileprivate var text: String {
+    switch self {
+    case .topic(let name): Table.printable(name)
+    case .none: "(no topic)"
+    case .others: "(others)"
+    }
   }
 }

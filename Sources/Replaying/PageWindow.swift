@@ -1,0 +1,49 @@
+import CaptureStore
+
+/// Keeps what a reading thread needs in memory, and little else: has the pages ahead of it read from
+/// the disk, and gives those far behind it back.
+///
+/// What the sender or libzmq still needs of those is faulted in again, from the system's cache.
+struct PageWindow {
+  private static let step = 8 << 20
+  private static let ahead = 32 << 20
+  private static let behind = 256 << 20
+
+  private typealias Stretch = (segment: Segment, range: Range<Int>)
+
+  private var segment: Segment?
+  /// Where the last step was.
+  private var start = 0
+  /// Where the next step is due.
+  private var mark = 0
+  private var passed: [Stretch] = []
+  private var passedBytes = 0
+
+  /// The reading thread has come to a record.
+  @inline(__always)
+  mutating func pass(_ record: RecordHeader, of segment: Segment) {
+    if segment === self.segment, record.end <= mark { return }
+    step(to: record, of: segment)
+  }
+
+  private mutating func step(to record: RecordHeader, of next: Segment) {
+    if let segment {
+      let end = segment === next ? record.offset : min(mark, segment.size)
+      if start < end { leave((segment, start..<end)) }
+    }
+    segment = next
+    start = record.offset
+    mark = record.end + Self.step
+    next.readAhead(record.end..<record.end + Self.ahead)
+  }
+
+  private mutating func leave(_ stretch: Stretch) {
+    passed.append(stretch)
+    passedBytes += stretch.range.count
+    while passedBytes > Self.behind {
+      let oldest = passed.removeFirst()
+      passedBytes -= oldest.range.count
+      oldest.segment.giveBack(oldest.range)
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import CaptureIndex
+import CaptureStore
+
+/// Tells where in its recording each message of a capture is, by clocks that no one steps.
+///
+/// Within a boot the monotonic clock counts. From one boot to the next the real-time clocks bridge
+/// the gap. It never runs backwards.
+struct RecordingClock {
+  /// Unix nanoseconds of position 0.
+  private let origin: Int64
+  private var bootID: UInt128?
+  /// What to add to monotonic times of the present boot.
+  private var shift: Int64 = 0
+  /// The position of the last message and when it was received; nil before the first one.
+  private var last: (position: Int64, unix: Int64)?
+
+  init(origin: Int64) { self.origin = origin }
+
+  /// Nanoseconds from the beginning of the recording. The first message is where the real-time clock
+  /// has it.
+  mutating func position(of message: RecordedMessage) -> Int64 {
+    let clock = message.segment.header.clock
+    let unix = message.unixNanoseconds
+    let monotonic = message.record.monotonicNanoseconds
+    if bootID != clock.bootID {
+      let begin = last.map { $0.position &+ max(0, unix &- $0.unix) } ?? (unix &- origin)
+      shift = begin &- monotonic
+      bootID = clock.bootID
+    }
+    let position = max(last?.position ?? .min, monotonic &+ shift)
+    last = (position, unix)
+    return position
+  }
+}

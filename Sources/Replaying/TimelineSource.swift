@@ -1,0 +1,106 @@
+import CaptureIndex
+import CaptureStore
+
+/// A capture on the timeline of a replay: where its messages go, and what its position 0 is.
+///
+/// Used by one thread at a time.
+final class TimelineSource: @unchecked Sendable {
+  let index: IndexReader
+  /// The segments that frames lie in, mapped for as long as this is there.
+  let pool: SegmentPool
+  /// When the first message that is sent was received, in Unix nanoseconds; nil where there is none.
+  let beginning: Int64?
+  /// Unix nanoseconds of position 0 of the recording.
+  var origin: Int64 = 0
+
+  private let selection: Selection
+  /// By the number of an endpoint in the manifest; nil where its messages are not sent.
+  private let sockets: [Int?]
+
+  /// Finds its first message. Throws `IndexError`.
+  init(_ source: ReplaySource, sockets: [Int?]) throws {
+    index = source.index
+    selection = source.selection
+    self.sockets = sockets
+    pool = SegmentPool(source.index.capture)
+    var reader = try index.messages(selection, pool: pool)
+    var first: RecordedMessage?
+    while first == nil, let message = try reader.next() {
+      if Self.socket(of: message.record, sockets) != nil { first = message }
+    }
+    beginning = first?.unixNanoseconds
+  }
+
+  /// Which socket a message goes out on; nil for none.
+  func socket(of record: RecordHeader) -> Int? { Self.socket(of: record, sockets) }
+
+  private static func socket(of record: RecordHeader, _ sockets: [Int?]) -> Int? {
+    let endpoint = Int(record.endpoint)
+    return sockets.indices.contains(endpoint) ? sockets[endpoint] : nil
+  }
+
+  /// What is selected from a position of the recording on; nil is its beginning.
+  func selection(from position: Int64?) -> Selection {
+    guard let position else { return selection }
+    var later = selection
+    later.from = max(selection.from ?? .min, origin &+ position)
+    return later
+  }
+
+  /// About where the recording ends: nanoseconds from position 0.
+  func end() throws -> Int64 {
+    guard let last = try index.overview().last else { return 0 }
+    return max(0, min(last, selection.until ?? .max) &- origin)
+  }
+
+  /// Where in the recording something happened to it: nanoseconds from position 0, in any order.
+  func marks() throws -> [Int64] {
+    try index.ledger(Selection()).compactMap { $0.time.map { $0 &- origin } }
+  }
+
+  /// What the capture lacks in the span of the selection.
+  func completeness() throws -> Completeness { try index.completeness(of: selection) }
+
+  /// The last message of each stream with one of these topics, before a position of the recording
+  /// or, where that is nil, before where the selection begins; those that are sent.
+  func state(_ topics: [[UInt8]], before position: Int64?) throws -> [RecordedMessage] {
+    guard !topics.isEmpty, let time = selection(from: position).from else { return [] }
+    var state = Selection()
+    state.topicPrefixes = topics
+    state.endpoints = selection.endpoints
+    return try index.lastMessages(state, before: time, pool: pool)
+      .filter { socket(of: $0.record) != nil }
+  }
+
+  /// Why there is no message: nothing fits the selection, or nothing is there.
+  func reasonForNothing() throws -> ReplayError {
+    let path = index.capture.path
+    guard selection.isEverything, !sockets.contains(nil) else {
+      return .nothingSelected(capture: path)
+    }
+    let files = try index.capture.segmentFiles()
+    let known = try index.completeness()
+    let reason =
+      if files.isEmpty {
+        "it has no segments; bring them back from a copy"
+      } else if index.isBeingRecorded && index.capture.isRing {
+        "what its index knows made room meanwhile; it catches up, try again"
+      } else if try known.isComplete && index.overview().messages == 0 {
+        "there are no messages in it"
+      } else {
+        "none of its messages can be read; `zcap verify \(path)` tells why"
+      }
+    return .nothingThere(capture: path, reason: reason)
+  }
+}
+
+extension [TimelineSource] {
+  /// Finds out where each goes and what position 0 of each is. Throws `ReplayError`, `IndexError`.
+  init(_ captures: [ReplaySource], _ route: Route, _ align: ReplayPlan.Alignment) throws {
+    self = try zip(captures, route.sockets).map { try TimelineSource($0, sockets: $1) }
+    let earliest = compactMap(\.beginning).min()
+    for source in self {
+      source.origin = (align == .start ? source.beginning : earliest) ?? earliest ?? 0
+    }
+  }
+}
