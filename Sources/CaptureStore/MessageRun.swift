@@ -10,7 +10,7 @@ package struct MessageRun {
   let verification: SegmentCursor.Verification
   private(set) var offset: Int
   /// The sequence of the next message.
-  private(set) var nextSequence: UInt64
+  package private(set) var nextSequence: UInt64
 
   /// Hands out messages, at most so many and up to a sequence, for as long as good records of them
   /// follow one another. Returns how many: behind them is something else, or nothing yet, and the
@@ -24,6 +24,15 @@ package struct MessageRun {
       taken += 1
     }
     return taken
+  }
+
+  /// The same, without a look at frame tables: appends their headers.
+  package mutating func take(_ count: Int, into records: inout [RecordHeader]) {
+    var left = count
+    while left > 0, let record = next() {
+      records.append(record)
+      left -= 1
+    }
   }
 
   @inline(__always)

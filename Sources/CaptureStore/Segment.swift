@@ -150,16 +150,25 @@ import Synchronization
   package func appendFrames(
     of record: RecordHeader, to frames: inout [UnsafeRawBufferPointer]
   ) -> Int? {
-    let count = unsafe frames.count
+    let tableSize = RecordLayout.frameEntrySize &* record.frameCount
+    precondition(
+      record.end <= size && tableSize <= record.length &- RecordLayout.headerSize,
+      "a record of this segment")
+    let known = unsafe frames.count
     var bytes = 0
     for index in 0..<record.frameCount {
-      guard let range = frameRange(index, of: record) else {
-        unsafe frames.removeLast(frames.count - count)
+      let entry = load(
+        UInt64.self,
+        at: record.offset &+ RecordLayout.headerSize &+ RecordLayout.frameEntrySize &* index)
+      // Two numbers of 32 bits each: their sums do not overflow.
+      let (offset, count) = (Int(entry & 0xFFFF_FFFF), Int(entry >> 32))
+      guard offset &+ count <= record.length else {
+        unsafe frames.removeLast(frames.count - known)
         return nil
       }
-      bytes += range.count
+      bytes &+= count
       unsafe frames.append(
-        UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count))
+        UnsafeRawBufferPointer(start: base + (record.offset &+ offset), count: count))
     }
     return bytes
   }

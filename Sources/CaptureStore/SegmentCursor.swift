@@ -89,13 +89,13 @@ public struct SegmentCursor {
   }
 
   /// The messages that follow one another from here, where the next one has this sequence.
-  func run(from sequence: UInt64) -> MessageRun {
+  package func run(from sequence: UInt64) -> MessageRun {
     MessageRun(
       segment: segment, verification: verification, offset: offset, nextSequence: sequence)
   }
 
   /// Goes on behind a run that started here.
-  mutating func pass(_ run: MessageRun) { offset = run.offset }
+  package mutating func pass(_ run: MessageRun) { offset = run.offset }
 
   /// Looks for the next place where a valid header stands, on multiples of 8.
   private mutating func resynchronize() -> Damage {

@@ -80,6 +80,7 @@ struct Player: ~Copyable {
     stage.counters.setPhase(.playing)
     stage.counters.setState(isPaused: false, pacer.pace)
     while let item = try nextItem() {
+      if try sendAtOnce() { continue }
       switch try waitUntilDue(item) {
       case .due(let deadline, let now): try finish(item, deadline: deadline, now: now)
       case .moved: continue
@@ -147,7 +148,7 @@ struct Player: ~Copyable {
       return pacer.deadline(of: position(of: item))
     }
     // What is older is caught up with.
-    let deadline = item.monotonic &+ delay
+    let deadline = item.received &+ delay
     return deadline < begun ? nil : deadline
   }
 
@@ -156,6 +157,46 @@ struct Player: ~Copyable {
   }
 
   // MARK: - Sending
+
+  /// At full speed: sends what is left of the batch, until a peer has no room or something else is to be
+  /// done. Returns whether it sent any.
+  private mutating func sendAtOnce() throws -> Bool {
+    guard pacer.pace == .max, plan.followNanoseconds == nil, stage.timing == nil, pausedAt == nil
+    else { return false }
+    var number: Int32 = 0
+    var socket = stage.sockets[0]
+    let first = nextIndex
+    var bytes = 0
+    while nextIndex < batch.items.count, !stage.stop.isRequested, !stage.control.bell.isRung {
+      let item = batch.items[nextIndex]
+      if item.isState { break }
+      if item.socket != number {
+        number = item.socket
+        socket = stage.sockets[Int(number)]
+      }
+      let recorded = stage.origins[Int(item.source)] &+ item.position
+      let isSent = unsafe try socket.send(
+        batch.frames(of: item), recorded: recorded, waiting: false)
+      guard isSent else { break }
+      bytes += item.frameBytes
+      nextIndex += 1
+    }
+    let sent = UInt64(nextIndex - first)
+    guard sent > 0 else { return false }
+    count(sent, bytes: UInt64(bytes), upTo: batch.items[nextIndex - 1])
+    return true
+  }
+
+  /// Messages were sent at full speed.
+  private mutating func count(_ messages: UInt64, bytes: UInt64, upTo last: ReplayItem) {
+    summary.messages += messages
+    summary.bytes += bytes
+    paced.messages += messages
+    paced.bytes += bytes
+    summary.timelineNanoseconds = last.timeline
+    place = last.position
+    stage.counters.publish(summary, position: place)
+  }
 
   /// Sends a message that is due, or passes over it where it is too late.
   private mutating func finish(_ item: ReplayItem, deadline: Int64?, now: Int64) throws {

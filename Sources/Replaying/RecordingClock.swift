@@ -1,4 +1,3 @@
-import CaptureIndex
 import CaptureStore
 
 /// Tells where in its recording each message of a capture is, by clocks that no one steps.
@@ -9,6 +8,9 @@ struct RecordingClock {
   /// Unix nanoseconds of position 0.
   private let origin: Int64
   private var bootID: UInt128?
+  private var segment: Segment?
+  /// What to add to monotonic times of the present segment to get Unix nanoseconds.
+  private var unixOffset: Int64 = 0
   /// What to add to monotonic times of the present boot.
   private var shift: Int64 = 0
   /// The position of the last message and when it was received; nil before the first one.
@@ -18,17 +20,23 @@ struct RecordingClock {
 
   /// Nanoseconds from the beginning of the recording. The first message is where the real-time clock
   /// has it.
-  mutating func position(of message: RecordedMessage) -> Int64 {
-    let clock = message.segment.header.clock
-    let unix = message.unixNanoseconds
-    let monotonic = message.record.monotonicNanoseconds
-    if bootID != clock.bootID {
-      let begin = last.map { $0.position &+ max(0, unix &- $0.unix) } ?? (unix &- origin)
-      shift = begin &- monotonic
-      bootID = clock.bootID
-    }
+  @inline(__always)
+  mutating func position(of record: RecordHeader, in segment: Segment) -> Int64 {
+    if segment !== self.segment { enter(segment, with: record) }
+    let monotonic = record.monotonicNanoseconds
     let position = max(last?.position ?? .min, monotonic &+ shift)
-    last = (position, unix)
+    last = (position, monotonic &+ unixOffset)
     return position
+  }
+
+  private mutating func enter(_ segment: Segment, with record: RecordHeader) {
+    let clock = segment.header.clock
+    self.segment = segment
+    unixOffset = clock.unixOffset
+    guard bootID != clock.bootID else { return }
+    bootID = clock.bootID
+    let unix = record.monotonicNanoseconds &+ unixOffset
+    let begin = last.map { $0.position &+ max(0, unix &- $0.unix) } ?? (unix &- origin)
+    shift = begin &- record.monotonicNanoseconds
   }
 }

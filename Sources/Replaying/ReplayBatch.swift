@@ -13,8 +13,8 @@ struct ReplayItem {
   let timeline: Int64
   /// Where in the recording it is: nanoseconds.
   let position: Int64
-  /// When it was received, on this machine's monotonic clock; far in the past for another boot.
-  let monotonic: Int64
+  /// When it was received on the monotonic clock, where that is asked for and was this boot; else 0.
+  let received: Int64
   /// The number of its capture.
   let source: Int32
   /// Which socket it goes out on.
@@ -41,28 +41,37 @@ struct ReplayItem {
   /// What is known of a message beside its record.
   struct Details {
     var timeline: Int64
+    var position: Int64
+    var socket: Int
+    var source = 0
     var topic: Int32 = 0
+    var received: Int64 = 0
     var isState = false
-    /// Its segment is kept mapped with the batch, and no longer.
-    var isHeld = false
   }
 
-  /// Its frames have been found to lie inside their record.
-  mutating func append(_ found: TimelineMessage, _ details: Details) {
-    let message = found.message
-    let first = Int32(unsafe frames.count)
-    guard let frameBytes = unsafe message.segment.appendFrames(of: message.record, to: &frames)
-    else { return }
-    let isOfThisBoot = message.segment.header.clock.bootID == ClockPair.currentBootID
+  /// False where its frames cannot lie where its record says.
+  @inline(__always)
+  mutating func append(
+    _ record: RecordHeader, of segment: Segment, _ details: Details
+  ) -> Bool {
+    let first = Int32(truncatingIfNeeded: unsafe frames.count)
+    guard let frameBytes = unsafe segment.appendFrames(of: record, to: &frames) else {
+      return false
+    }
     items.append(
       ReplayItem(
-        frames: first..<Int32(unsafe frames.count), frameBytes: frameBytes,
-        sequence: message.record.sequence, timeline: details.timeline, position: found.position,
-        monotonic: isOfThisBoot ? message.record.monotonicNanoseconds : 0,
-        source: Int32(found.source), socket: Int32(found.socket), topic: details.topic,
+        frames: first..<Int32(truncatingIfNeeded: unsafe frames.count), frameBytes: frameBytes,
+        sequence: record.sequence, timeline: details.timeline, position: details.position,
+        received: details.received, source: Int32(truncatingIfNeeded: details.source),
+        socket: Int32(truncatingIfNeeded: details.socket), topic: details.topic,
         isState: details.isState))
-    bytes += message.record.length
-    if details.isHeld, segments.last !== message.segment { segments.append(message.segment) }
+    bytes += record.length
+    return true
+  }
+
+  /// Keeps a segment mapped with the batch, for as long as its messages may be sent.
+  mutating func hold(_ segment: Segment) {
+    if segments.last !== segment { segments.append(segment) }
   }
 
   /// The frames of one of its items.

@@ -19,6 +19,7 @@ import ZeroMQ
   /// Subscriptions, or what a DEALER's peers answer.
   private var received = Message(reservingFrames: 1)
   private var rewriter: FrameRewriter?
+  private let isRewriting: Bool
   /// Frames do not stay where they are until libzmq is done with them.
   private let isCopying: Bool
 
@@ -27,6 +28,7 @@ import ZeroMQ
   ) throws(ZeroMQError) {
     kind = plan.kind
     rewriter = FrameRewriter(plan)
+    isRewriting = rewriter != nil
     isCopying = plan.followNanoseconds != nil
     socket = try Socket(plan.kind.socketType, in: context)
     try socket.set(.sendHighWaterMark, plan.sendHighWaterMark)
@@ -104,7 +106,7 @@ import ZeroMQ
         if index == 0 { return false }
       }
     }
-    unsafe rewriter?.pass(frames)
+    if isRewriting { unsafe rewriter!.pass(frames) }
     return true
   }
 
@@ -113,7 +115,7 @@ import ZeroMQ
     _ index: Int, of frames: Span<UnsafeRawBufferPointer>, _ recorded: Int64, more: Bool,
     waiting: Bool
   ) throws(ZeroMQError) -> Bool {
-    if rewriter != nil {
+    if isRewriting {
       let isRewritten = unsafe rewriter!.rewrite(index, of: frames) { clock in
         switch clock {
         case .unix: CaptureClock.unixNanoseconds()

@@ -1,6 +1,7 @@
 import CaptureIndex
 import CaptureStore
 import Glibc
+import Synchronization
 import Threads
 
 /// The thread that reads ahead: finds the selected messages, checks every byte of them, which
@@ -8,7 +9,7 @@ import Threads
 final class ReplayTimeline: Sendable {
   /// A batch ends at whichever comes first: enough to keep hand-overs rare, little enough to start
   /// at once.
-  private static let batchItemsMax = 512
+  private static let batchItemsMax = 1024
   private static let batchBytesMax = 4 << 20
   /// Batches read ahead of the sender.
   private static let batchesAheadMax = 4
@@ -25,6 +26,13 @@ final class ReplayTimeline: Sendable {
     var played: Int64 = 0
   }
 
+  private final class Awaited: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    var isSet: Bool { flag.load(ordering: .relaxed) }
+    func store(_ value: Bool) { flag.store(value, ordering: .relaxed) }
+  }
+
   private struct State {
     var ready: [ReplayBatch] = []
     /// Batches that were played, for their memory.
@@ -35,6 +43,8 @@ final class ReplayTimeline: Sendable {
   }
 
   private let state = Guarded(State())
+  /// The sender waits for a batch: then a small one at once is better than a large one.
+  private let isAwaited = Awaited()
   private let thread: WorkerThread
 
   /// Starts to read. `topics` are those that are told apart, nil where none are.
@@ -42,7 +52,8 @@ final class ReplayTimeline: Sendable {
     _ sources: [TimelineSource], _ plan: ReplayPlan, from start: Start, topics: TopicNumbers?
   ) {
     let reading = Reading(
-      sources: sources, plan: plan, start: start, topics: topics, state: state)
+      sources: sources, plan: plan, start: start, topics: topics, state: state,
+      isAwaited: isAwaited)
     thread = WorkerThread(name: "zcap reader") { [state] in
       let result = Result { try reading.run() }
       state.withLock {
@@ -59,6 +70,7 @@ final class ReplayTimeline: Sendable {
     spent!.clear()
     state.withLock { $0.spent.append(spent.take()!) }
     let next = state.wait { state -> ReplayBatch?? in
+      isAwaited.store(state.ready.isEmpty)
       if !state.ready.isEmpty { return .some(state.ready.removeFirst()) }
       return state.isDone ? .some(nil) : nil
     }
@@ -82,6 +94,7 @@ final class ReplayTimeline: Sendable {
     let start: Start
     let topics: TopicNumbers?
     let state: Guarded<State>
+    let isAwaited: Awaited
 
     func run() throws {
       var clock = TimelineClock(
@@ -91,9 +104,9 @@ final class ReplayTimeline: Sendable {
         var batch = takeSpent()
         batch.loop = loop
         for message in try stateMessages(before: position) {
-          batch.append(
-            message,
-            .init(timeline: clock.played, topic: topicNumber(message), isState: true))
+          var details = details(of: message, timeline: clock.played)
+          details.isState = true
+          _ = batch.append(message.message.record, of: message.message.segment, details)
         }
         clock.beginLoop(at: position)
         let count = try read(from: position, &clock, &batch)
@@ -110,16 +123,20 @@ final class ReplayTimeline: Sendable {
       var reader = try TimelineReader(sources, from: position, following: isFollowing)
       var count = 0
       while true {
+        count += takeRun(of: &reader, &clock, &batch)
+        if isReady(batch) {
+          batch.losses = reader.losses
+          guard handOver(&batch) else { return nil }
+          continue
+        }
         switch try reader.next() {
         case .message(let message):
           count += 1
-          var details = ReplayBatch.Details(timeline: clock.advance(to: message.position))
-          details.topic = topicNumber(message)
-          details.isHeld = isFollowing
-          batch.append(message, details)
-          guard batch.items.count >= batchItemsMax || batch.bytes >= batchBytesMax else {
-            continue
-          }
+          var details = details(of: message, timeline: clock.advance(to: message.position))
+          if isFollowing { details.received = received(message) }
+          _ = batch.append(message.message.record, of: message.message.segment, details)
+          if isFollowing { batch.hold(message.message.segment) }
+          if !isReady(batch) { continue }
         case .caughtUp:
           if batch.items.isEmpty {
             usleep(followMicroseconds)
@@ -135,6 +152,33 @@ final class ReplayTimeline: Sendable {
       }
     }
 
+    /// Messages that follow one another, which is what there is mostly.
+    private func takeRun(
+      of reader: inout TimelineReader, _ clock: inout TimelineClock, _ batch: inout ReplayBatch
+    ) -> Int {
+      // Topics are looked for in each message.
+      guard topics == nil else { return 0 }
+      return reader.takeRun(batchItemsMax - batch.items.count, &clock, into: &batch)
+    }
+
+    /// It is large enough, or somebody waits for it.
+    private func isReady(_ batch: borrowing ReplayBatch) -> Bool {
+      batch.items.count >= batchItemsMax || batch.bytes >= batchBytesMax
+        || (isAwaited.isSet && !batch.items.isEmpty)
+    }
+
+    private func details(of found: TimelineMessage, timeline: Int64) -> ReplayBatch.Details {
+      ReplayBatch.Details(
+        timeline: timeline, position: found.position, socket: found.socket, source: found.source,
+        topic: topics?.number(of: found.message.topic) ?? 0)
+    }
+
+    /// When a message was received, by the monotonic clock of this boot; long ago for another one.
+    private func received(_ found: TimelineMessage) -> Int64 {
+      let isOfThisBoot = found.message.segment.header.clock.bootID == ClockPair.currentBootID
+      return isOfThisBoot ? found.message.record.monotonicNanoseconds : 0
+    }
+
     /// The last message of each topic that the rig is to know before the timeline begins.
     private func stateMessages(before position: Int64?) throws -> [TimelineMessage] {
       let messages = try sources.enumerated().flatMap { number, source in
@@ -145,10 +189,6 @@ final class ReplayTimeline: Sendable {
         }
       }
       return sources.count == 1 ? messages : messages.sorted { $0.position < $1.position }
-    }
-
-    private func topicNumber(_ found: TimelineMessage) -> Int32 {
-      topics?.number(of: found.message.topic) ?? 0
     }
 
     private func takeSpent() -> ReplayBatch {

@@ -33,6 +33,14 @@ struct TimelineReader {
   /// What could not be handed out, up to here.
   var losses: Losses { feeds.reduce(into: Losses()) { $0.add($1.losses) } }
 
+  /// Appends messages of a capture that is alone, one behind the other, to a batch that has room for so
+  /// many: a short cut past `next`, which goes on from there. Returns how many.
+  mutating func takeRun(
+    _ count: Int, _ timeline: inout TimelineClock, into batch: inout ReplayBatch
+  ) -> Int {
+    feeds.count == 1 ? feeds[0].takeRun(count, &timeline, into: &batch) : 0
+  }
+
   mutating func next() throws -> Step {
     // A capture alone needs no heads.
     if feeds.count == 1 { return try feeds[0].next() }
@@ -80,6 +88,8 @@ private struct Feed {
   private var clock: RecordingClock
   private var pages = PageWindow()
   private var waiting: TimelineMessage?
+  /// Of a run, for their memory.
+  private var records: [RecordHeader] = []
   private var isAtEnd = false
 
   init(_ source: TimelineSource, number: Int, from position: Int64?, following: Bool) throws {
@@ -128,8 +138,25 @@ private struct Feed {
       return .message(
         TimelineMessage(
           message: message, source: number, socket: socket,
-          position: clock.position(of: message)))
+          position: clock.position(of: message.record, in: message.segment)))
     }
+  }
+
+  mutating func takeRun(
+    _ count: Int, _ timeline: inout TimelineClock, into batch: inout ReplayBatch
+  ) -> Int {
+    records.removeAll(keepingCapacity: true)
+    guard let segment = stored?.takeRun(count, into: &records) else { return 0 }
+    pages.pass(records[records.count - 1], of: segment)
+    var taken = 0
+    for record in records {
+      guard let socket = source.socket(of: record) else { continue }
+      let position = clock.position(of: record, in: segment)
+      let details = ReplayBatch.Details(
+        timeline: timeline.advance(to: position), position: position, socket: socket)
+      if batch.append(record, of: segment, details) { taken += 1 } else { stored!.lose() }
+    }
+    return taken
   }
 
   var losses: Losses {

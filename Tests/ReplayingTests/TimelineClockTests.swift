@@ -53,7 +53,7 @@ import Testing
     return (0..<loops).flatMap { _ in
       var recording = RecordingClock(origin: messages[0].unixNanoseconds)
       clock.beginLoop()
-      return messages.map { clock.advance(to: recording.position(of: $0)) }
+      return messages.map { clock.advance(to: recording.position(of: $0.record, in: $0.segment)) }
     }
   }
 
