@@ -26,7 +26,7 @@ struct BlockPlace: Hashable {
 /// with, later ones do not count; of a ring those may be gone when their page comes.
 struct BlockPages {
   /// Blocks of the first page, and of the largest.
-  static let pageSizes: ClosedRange<Int> = 256...4096
+  static let pageSizes: ClosedRange<Int> = 16...4096
   /// More summaries than this are looked for by the rows of a block, fewer one by one.
   static let seeksMax = 4
   /// SQLite takes statements of 1 MB.

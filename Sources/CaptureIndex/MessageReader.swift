@@ -80,10 +80,10 @@ public struct MessageReader {
   package mutating func takeRun(
     _ count: Int, into records: inout [RecordHeader]
   ) -> Segment? {
-    guard isPlain, messagesLeft > 0, let segment = cursor?.segment else { return nil }
+    guard isPlain, let segment = cursor?.segment else { return nil }
     let known = records.count
     var run = cursor!.run(from: nextSequence)
-    run.take(min(count, Int(messagesLeft)), into: &records)
+    run.take(count, before: endOffset, into: &records)
     cursor!.pass(run)
     messagesLeft -= Int64(run.nextSequence - nextSequence)
     nextSequence = run.nextSequence

@@ -26,10 +26,13 @@ package struct MessageRun {
     return taken
   }
 
-  /// The same, without a look at frame tables: appends their headers.
-  package mutating func take(_ count: Int, into records: inout [RecordHeader]) {
+  /// The same, without a look at frame tables, of those that start before an offset: appends their
+  /// headers.
+  package mutating func take(
+    _ count: Int, before end: Int, into records: inout [RecordHeader]
+  ) {
     var left = count
-    while left > 0, let record = next() {
+    while left > 0, offset < end, let record = next() {
       records.append(record)
       left -= 1
     }

@@ -286,6 +286,15 @@ import Synchronization
     return try files.footer(file.descriptor, path, of: header)
   }
 
+  /// Whether the file is shorter than it was when it was mapped, and not because it was sealed. One that
+  /// has lost its name is whole: its pages are there for as long as it is mapped.
+  var isCut: Bool {
+    get throws(StoreError) {
+      guard let now = try files.metadata(path)?.size, now < size else { return false }
+      return try lastFooter() == nil
+    }
+  }
+
   /// One of a ring may have lost its name meanwhile.
   private func openedFile() throws(StoreError) -> OpenedFile {
     if let lockedFile { return lockedFile }

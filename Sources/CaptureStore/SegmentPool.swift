@@ -5,6 +5,14 @@ public final class SegmentPool {
   private let capture: Capture
   private var segments: [UInt64: Segment] = [:]
 
+  /// Those whose files were cut since they were mapped: what was read of them then may not have been what
+  /// is sent now. One whose recorder ends it is cut, too, and then ends with its footer.
+  public func cut() throws(StoreError) -> [String] {
+    var paths: [String] = []
+    for segment in segments.values where try segment.isCut { paths.append(segment.path) }
+    return paths.sorted()
+  }
+
   public init(_ capture: Capture) { self.capture = capture }
 
   /// Maps a segment on first use; nil when it is reserved and not in use.

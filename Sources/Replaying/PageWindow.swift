@@ -5,8 +5,9 @@ import CaptureStore
 ///
 /// What the sender or libzmq still needs of those is faulted in again, from the system's cache.
 struct PageWindow {
-  private static let step = 8 << 20
-  private static let ahead = 32 << 20
+  /// How far ahead it looks: little at first, since asking for much holds up the first message.
+  private static let reachMin = 512 << 10
+  private static let reachMax = 32 << 20
   private static let behind = 256 << 20
 
   private typealias Stretch = (segment: Segment, range: Range<Int>)
@@ -16,6 +17,7 @@ struct PageWindow {
   private var start = 0
   /// Where the next step is due.
   private var mark = 0
+  private var reach = Self.reachMin
   private var passed: [Stretch] = []
   private var passedBytes = 0
 
@@ -33,8 +35,9 @@ struct PageWindow {
     }
     segment = next
     start = record.offset
-    mark = record.end + Self.step
-    next.readAhead(record.end..<record.end + Self.ahead)
+    mark = record.end + reach / 4
+    next.readAhead(record.end..<record.end + reach)
+    reach = min(Self.reachMax, 2 * reach)
   }
 
   private mutating func leave(_ stretch: Stretch) {

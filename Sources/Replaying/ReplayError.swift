@@ -8,6 +8,8 @@ public enum ReplayError: Error, CustomStringConvertible, Sendable {
   case topicMissing(prefix: String, seconds: Double)
   case stalled(endpoint: String, peer: String?, seconds: Double)
   case unreadable(reason: String)
+  /// A file of a capture was cut while it was replayed.
+  case cut(path: String)
   case timingUnwritable(path: String, reason: String)
   /// Only what is being recorded can be followed.
   case notRecorded(capture: String)
@@ -29,6 +31,9 @@ public enum ReplayError: Error, CustomStringConvertible, Sendable {
         + "--on-stall drop-peer goes on without it"
     case .unreadable(let reason):
       "reading ahead failed: \(reason)"
+    case .cut(let path):
+      "\(path): it was cut while it was replayed; what was sent last may not be what was recorded. "
+        + "`zcap verify` tells what is left"
     case .timingUnwritable(let path, let reason):
       "\(path): the times of the messages could not be written: \(reason)"
     case .notRecorded(let capture):

@@ -94,6 +94,9 @@ public final class Replayer: @unchecked Sendable {
     let linger = min(plan.lingerNanoseconds, stop.isRequested ? Self.stoppedLinger : .max)
     summary.lingerNanoseconds = linger
     summary.isCutShort = end(lingerNanoseconds: linger)
+    for source in sources {
+      if let path = try source.pool.cut().first { throw ReplayError.cut(path: path) }
+    }
     return summary
   }
 

@@ -26,7 +26,8 @@ enum FileFaults {
     let name = captures.joined(separator: ", ")
     let next = "`zcap verify` tells what is left\n"
     fault = Line(
-      "zcap: \(name): a segment was cut, or its disk failed, while it was sent; \(next)")
+      "zcap: \(name): a segment was cut, or its disk failed, while it was sent; what was sent last may "
+        + "not be what was recorded; \(next)")
     abort = Line(
       "zcap: \(name): libzmq gave up, for the reason above; where that is a bad address, "
         + "a segment was cut, or its disk failed, while it was sent; \(next)")

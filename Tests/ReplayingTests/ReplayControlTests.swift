@@ -117,6 +117,38 @@ import ZeroMQ
     #expect(numbers == [100, 150, 0])
   }
 
+  @Test func theNextMarkIsTheNextThingThatHappened() throws {
+    let replayer = try replayer()
+    // A record that is damaged is one: it lies behind the last message before it.
+    let path = CapturePath.segment(directory.file("c"), 0)
+    var bytes = try Data(contentsOf: URL(filePath: path))
+    let text = Data("\(Self.count / 2)".utf8)
+    let place = try #require(bytes.range(of: text))
+    bytes[place.lowerBound] ^= 1
+    try bytes.write(to: URL(filePath: path))
+    _ = replayer
+    let damaged = try IndexReader(Capture(path: directory.file("c")))
+    let marks = try damaged.ledger(Selection()).compactMap(\.time)
+    try #require(!marks.isEmpty)
+    let first = try #require(damaged.overview().first)
+    let target = ReplayPlan.Target(address: directory.endpoint("m"), isBound: true)
+    var plan = ReplayPlan(routing: .single(target))
+    plan.peersAwaited = 1
+    let marked = try Replayer([ReplaySource(damaged)], plan, stop: stop, control: control)
+    control.ask(.pause)
+    let (_, numbers) = try play(marked) {
+      try ask(.nextMark)
+      try ask(.step(1))
+      try waitForMessages(1, marked)
+      // Behind the last one it goes on as it did.
+      for _ in marks { try ask(.nextMark) }
+      try ask(.step(1))
+      try waitForMessages(2, marked)
+    }
+    let number = Int((marks[0] - first) / Self.step)
+    #expect(numbers.first == number && numbers.count == 2)
+  }
+
   @Test func theStateComesFirstAfterASeek() throws {
     let replayer = try replayer { $0.stateFirst = [Array("t/".utf8)] }
     control.ask(.pause)
@@ -136,6 +168,7 @@ import ZeroMQ
     #expect(try request(#"{"do":"seek","position_s":1.5}"#) == .verb(.seek(1_500_000_000)))
     #expect(try request(#"{"do":"seek","by_s":-10}"#) == .verb(.move(-10_000_000_000)))
     #expect(try request(#"{"do":"rate","rate":0.5}"#) == .verb(.rate(0.5)))
+    #expect(try request(#"{"do":"next-mark"}"#) == .verb(.nextMark))
     let wrong = [
       "", "[]", "{}", #"{"do":"dance"}"#, #"{"do":"seek"}"#, #"{"do":"rate","rate":0}"#,
       #"{"do":"rate","rate":1e9}"#, #"{"do":"step","messages":0}"#,

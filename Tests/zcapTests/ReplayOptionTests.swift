@@ -190,6 +190,7 @@ extension ZcapTests {
         ])
       #expect(keys(",.<>") == [-10, 10, -60, 60].map { .verb(.move($0 * 1_000_000_000)) })
       #expect(keys("05") == [.verb(.seek(0)), .verb(.seek(span / 2))])
+      #expect(keys("n") == [.verb(.nextMark)])
       #expect(keys("xq\u{1B}") == [.stop] && keys("\u{1B}[") == [])
     }
 
@@ -200,7 +201,11 @@ extension ZcapTests {
       ["--bind", "ipc://x", "--type", "push", "--allow-drop"],
       ["--bind", "ipc://x", "--on-stall", "fail"], ["--bind", "ipc://x", "--keys"],
       ["--bind", "ipc://x", "--msgs-per-second", "0"], ["--bind", "ipc://x", "--late", "never"],
-      ["--bind", "ipc://x", "--control", "nowhere"],
+      ["--bind", "ipc://x", "--control", "nowhere"], ["--bind", "ipc://x", "--align", "start"],
+      ["--bind", "ipc://x", "--delay", "1s"], ["--bind", "ipc://x", "--clock-rate", "10"],
+      ["--bind", "ipc://x", "--follow", "--rate", "2"],
+      ["--bind", "ipc://x", "--follow", "--loop"], ["--bind", "ipc://x", "--clock", "nowhere"],
+      ["--bind", "ipc://x", "--restamp", "t:frame=1:offset=8:f64le:wall"],
     ])
     func whatDoesNotFitIsUsage(_ options: [String]) throws {
       let rig = try Rig()
