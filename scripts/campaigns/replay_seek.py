@@ -4,8 +4,9 @@ A capture of 20 GiB, messages of 16 KiB with 1,000 topics in turn, is in memory,
 reaches: all of it is read once, and the segments around a place again before it is sought. A paused
 replay of it is told over the control socket to seek to random times and to step. What is measured
 is the time from the request to the arrival of the first message at a subscriber, which has to be
-the first one at or behind the sought time.
+the first one at or behind the sought time. Beside it stands what any request takes from here.
 
+    status   a request that changes nothing
     seek     without the state before the place: within 5 ms
     state    with --state-first topic/: the last messages of 1,000 topics come first, each once, in
              their order: within 50 ms, measured to the first of them, and until all of them and
@@ -82,9 +83,11 @@ class Seeker:
         self.socket.set(zmq.RCVTIMEO, ARRIVAL_MILLISECONDS)
 
     def measure(self, chance, seeks):
-        firsts, alls = [], []
+        statuses, firsts, alls = [], [], []
         for _ in range(seeks):
-            first, last = self.seek(chance.randrange(self.recorded.times[-1]))
+            landed, place = self.choose_place(chance)
+            statuses.append(self.request())
+            first, last = self.seek(landed, place)
             firsts.append(first)
             alls.append(last)
         if self.socket.poll(200):
@@ -93,12 +96,23 @@ class Seeker:
         self.control.close()
         self.replay.end_well(seeks)
         self.socket.close(0)
+        print(f"status: {seeks} requests: {figures(statuses)}")
         return self.tell(firsts, alls)
 
-    def seek(self, place):
-        """Returns after how many seconds the first and the last message came that should."""
+    def choose_place(self, chance):
+        """A time, in memory, and the message that is there."""
+        place = chance.randrange(self.recorded.times[-1])
         landed = self.recorded.first_at(place)
         self.warm_around(landed)
+        return landed, place
+
+    def request(self):
+        begun = time.perf_counter()
+        self.control.ask("status")
+        return time.perf_counter() - begun
+
+    def seek(self, landed, place):
+        """Returns after how many seconds the first and the last message came that should."""
         state = [] if self.prefix is None else self.traffic.state(landed, self.prefix == "")
         begun = time.perf_counter()
         self.control.ask("seek", position_s=place / 1e9)
@@ -132,20 +146,21 @@ class Seeker:
 
     def tell(self, firsts, alls):
         """Prints the figures. Returns whether all are within the limit."""
-        print(f"{self.kind}: {len(firsts)} seeks, to the first message: {self.figures(firsts)}")
+        text = figures(firsts, self.limit)
+        print(f"{self.kind}: {len(firsts)} seeks, to the first message: {text}")
         if self.prefix is not None:
-            print(f"{self.kind}: to the message behind the state: {self.figures(alls)}")
+            text = figures(alls, self.limit)
+            print(f"{self.kind}: to the message behind the state: {text}")
         return self.limit is None or max(firsts + alls) <= self.limit
 
-    def figures(self, seconds):
-        figures = {
-            "median": quantile(seconds, 0.5), "99 %": quantile(seconds, 0.99), "max": max(seconds)}
-        cells = []
-        for name, figure in figures.items():
-            is_over = self.limit and figure > self.limit
-            cells.append(f"{name} {1e3 * figure:.2f} ms{' (over)' if is_over else ''}")
-        limit = f"; asked for {1e3 * self.limit:.0f} ms" if self.limit else ""
-        return ", ".join(cells) + limit
+
+def figures(seconds, limit=None):
+    """The median and the tail, as text; what is over a limit is marked."""
+    named = {"median": quantile(seconds, 0.5), "99 %": quantile(seconds, 0.99), "max": max(seconds)}
+    text = ", ".join(
+        f"{name} {1e3 * figure:.2f} ms{' (over)' if limit and figure > limit else ''}"
+        for name, figure in named.items())
+    return f"{text}; asked for {1e3 * limit:.0f} ms" if limit else text
 
 
 def quantile(values, part):
