@@ -14,7 +14,7 @@ import shutil
 import statistics
 import sys
 
-from rig import free_endpoint
+from rig import free_endpoint, warm
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 CONTENDERS = ["constant", "copying", "zcap"]
@@ -45,7 +45,7 @@ class Trial:
     def run(self, contender):
         """Messages a second at the receiver."""
         if contender == "zcap":
-            self.warm()
+            warm(self.segments())
             line = self.rig.replay(self.capture, 1, self.messages)
         else:
             line = self.send(contender)
@@ -56,13 +56,6 @@ class Trial:
                 f"bench: {contender}: {messages} messages and {size} bytes arrived, not"
                 f" {self.messages} and {expected}")
         return self.messages / float(seconds)
-
-    def warm(self):
-        buffer = bytearray(4 * MIB)
-        for path in self.segments():
-            with path.open("rb", buffering=0) as file:
-                while file.readinto(buffer):
-                    pass
 
     def send(self, how):
         endpoint = free_endpoint()

@@ -24,8 +24,9 @@ MEMORY = pathlib.Path("/dev/shm")
 class Rig:
     """A folder with the compiled programs and room for captures, to use in a `with` statement."""
 
-    def __init__(self, room, in_memory):
-        """`in_memory`: on a file system without a disk, when that has the room (in bytes)."""
+    def __init__(self, room, in_memory, compiled=True):
+        """`in_memory`: on a file system without a disk, when that has the room (in bytes);
+        `compiled`: with the programs in C."""
         has_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 2 * room
         where = MEMORY if in_memory and has_memory else pathlib.Path(tempfile.gettempdir())
         free = shutil.disk_usage(where).free
@@ -34,8 +35,14 @@ class Rig:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="zcap-bench-", dir=where))
         self.zcap = os.path.abspath(os.environ["ZCAP_BINARY"])
         self.children = []
+        self.compiled = compiled
 
     def __enter__(self):
+        if self.compiled:
+            self.compile()
+        return self
+
+    def compile(self):
         compile = ["cc", "-O2", "-Wall", "-Wextra"]
         for name in ["arrivals", "pacer", "publisher", "sender", "subscriber"]:
             source = HERE / f"{name}.c"
@@ -43,7 +50,6 @@ class Rig:
         subprocess.run(
             [*compile, "-shared", "-fPIC", "-o", self.folder / "count_allocations.so",
              HERE / "count_allocations.c"], check=True)
-        return self
 
     def __exit__(self, *_):
         for child in self.children:
@@ -99,6 +105,15 @@ class Rig:
         if summary["messages"] != messages:
             sys.exit(f"bench: replayed {summary}, {messages} messages were asked for")
         return self.finish(subscriber)
+
+
+def warm(paths):
+    """Brings files into memory."""
+    buffer = bytearray(4 << 20)
+    for path in paths:
+        with path.open("rb", buffering=0) as file:
+            while file.readinto(buffer):
+                pass
 
 
 def free_endpoint():
