@@ -176,6 +176,7 @@ public final class Replayer: @unchecked Sendable {
   @discardableResult
   private func end(lingerNanoseconds: Int64 = 0) -> Bool {
     clock?.finish()
+    try? timing?.finish()
     guard context != nil else { return false }
     // libzmq does not say what it dropped, only how long it took: its own timer runs a little
     // longer than ours, so whoever ends before our deadline dropped nothing.

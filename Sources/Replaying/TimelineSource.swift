@@ -98,9 +98,10 @@ extension [TimelineSource] {
   /// Finds out where each goes and what position 0 of each is. Throws `ReplayError`, `IndexError`.
   init(_ captures: [ReplaySource], _ route: Route, _ align: ReplayPlan.Alignment) throws {
     self = try zip(captures, route.sockets).map { try TimelineSource($0, sockets: $1) }
-    let earliest = compactMap(\.beginning).min()
+    // One that is followed from its very beginning has no message yet.
+    let earliest = compactMap(\.beginning).min() ?? CaptureClock.unixNanoseconds()
     for source in self {
-      source.origin = (align == .start ? source.beginning : earliest) ?? earliest ?? 0
+      source.origin = align == .start ? source.beginning ?? earliest : earliest
     }
   }
 }

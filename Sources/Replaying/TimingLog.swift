@@ -37,6 +37,7 @@ final class TimingLog {
   private let path: String
   private let state = Guarded(State())
   private let thread: WorkerThread
+  private var isFinished = false
   private var entries: [Entry] = []
 
   /// Makes the file anew. Throws `ReplayError.timingUnwritable`.
@@ -64,8 +65,10 @@ final class TimingLog {
     if entries.count == Self.entriesPerHandOver { handOver() }
   }
 
-  /// Writes the rest. Throws `ReplayError.timingUnwritable`. Called once, behind the sending thread.
+  /// Writes the rest; once more does nothing. Throws `ReplayError.timingUnwritable`.
   func finish() throws(ReplayError) {
+    if isFinished { return }
+    isFinished = true
     handOver()
     state.withLock { $0.isDone = true }
     thread.join()
