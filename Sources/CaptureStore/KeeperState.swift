@@ -57,6 +57,9 @@ extension KeeperState {
   /// The full ones among them and those that made room, the oldest first.
   var unsealed: [RetiredSegment] { [sealing].compactMap { $0 } + retired }
 
+  /// How many those are: each has an open file.
+  var unsealedCount: Int { retired.count + (sealing == nil ? 0 : 1) }
+
   /// Of all segment files.
   var bytes: Int {
     let others = ([active] + spares).reduce(0) { $0 + $1.capacity }

@@ -67,7 +67,7 @@ final class KeeperWork: Sendable {
       defer { state.spares = [] }
       return .stop(unused: state.spares)
     }
-    let isSpareMissing = state.spares.count < settings.sparesWanted
+    let isSpareMissing = state.spares.count < settings.sparesWanted && !isDiskBehind(state)
     let isGrowthDue = state.isGrowthDue
     // The writer waits for the growth: only what has no room on the disk comes behind.
     let isShort = state.ring?.isShort == true
@@ -85,6 +85,12 @@ final class KeeperWork: Sendable {
     }
     return isSpareMissing && state.prepareFailure == nil
       ? .prepare(number: state.nextNumber, recycling: nil, isShort: isShort) : nil
+  }
+
+  /// Whether so many segments wait to be sealed that no more files are to be open: then the writer
+  /// waits for the disk.
+  private func isDiskBehind(_ state: KeeperState) -> Bool {
+    state.unsealedCount >= settings.writersMax
   }
 
   private func perform(_ work: AheadWork) {
@@ -391,7 +397,7 @@ final class KeeperWork: Sendable {
   /// has it: then the disk's work is the recording's loss.
   private func isRacing(_ state: KeeperState) -> Bool {
     guard settings.ring != nil, settings.sync != .always, settings.schedule == .threads,
-      !state.isStopping, state.pins.isEmpty
+      !state.isStopping, state.pins.isEmpty, !isDiskBehind(state)
     else { return false }
     let (time, age) = state.lastRoom
     return age < Self.lapMin && CaptureClock.monotonicNanoseconds() - time < Self.lapMin
@@ -437,7 +443,7 @@ final class KeeperWork: Sendable {
       if isGone { return nil }
       var entry = SegmentRing.Entry(retired)
       entry.size = segment.fileSize
-      return state.ring?.append(entry)
+      return state.ring?.append(entry, writersMax: settings.writersMax)
     }
     withExtendedLifetime(tooMuch) {}
   }

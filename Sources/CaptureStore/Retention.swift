@@ -65,13 +65,10 @@ struct SegmentRing: Sendable {
 
   init(retention: Retention) { self.retention = retention }
 
-  /// So many can be used again: each has an open file and a mapping, and a process may not have any
-  /// number of those.
-  static let writersMax = 1024
-
-  /// Adds the newest. Returns the writer of an older one that is too much, for the caller to let go
-  /// of where nobody waits: that closes and unmaps its file.
-  mutating func append(_ entry: Entry, writersMax: Int = Self.writersMax) -> SegmentWriter? {
+  /// Adds the newest. `writersMax`: so many can be used again, for each has an open file. Returns
+  /// the writer of an older one that is too much, for the caller to let go of where nobody waits:
+  /// that closes and unmaps its file.
+  mutating func append(_ entry: Entry, writersMax: Int) -> SegmentWriter? {
     entries.append(entry)
     let older = entries.count - 1 - writersMax
     guard older >= 0 else { return nil }

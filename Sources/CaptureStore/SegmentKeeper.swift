@@ -85,7 +85,9 @@ final class SegmentKeeper: Sendable {
       state.roomNeeded = size
       state.growFailure = nil
     }
-    let next: Result<SegmentWriter, StoreError> = wait(doing: work.stepAhead) { state in
+    // What is behind comes in front only where that has too many files open.
+    let step = { self.work.stepAhead() || self.work.stepBehind() }
+    let next: Result<SegmentWriter, StoreError> = wait(doing: step) { state in
       if let failure = state.growFailure { return .failure(failure) }
       guard let spare = state.spares.first else {
         return state.prepareFailure.map { .failure($0) }
@@ -171,6 +173,14 @@ struct KeeperSettings: Sendable {
   var freeSpaceMin: FreeSpaceMin
   var schedule: KeeperSchedule
   var files: FileSystem
+  /// So many segments that are not sealed yet have open files at most, and as many that a ring can
+  /// use again.
+  var writersMax = Self.writersMax(openFilesMax: OpenedFile.countMax)
+
+  /// How many those are where a process may have so many open files: a quarter for each of them,
+  /// the rest is for sockets, the index and those who read. 1,024 at most, for each has a mapping,
+  /// too.
+  static func writersMax(openFilesMax: Int) -> Int { min(max(openFilesMax / 4, 2), 1024) }
 
   /// Of the segments.
   var directory: String { CapturePath.segments(capture) }

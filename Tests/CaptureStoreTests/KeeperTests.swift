@@ -50,6 +50,40 @@ import Threads
     try keeper.finish(nextSequence: 5)
   }
 
+  // MARK: - Open files
+
+  @Test func aQuarterOfTheFilesAreKeptOpen() {
+    let numbers = [0, 100, 1024, 4096, 1 << 20, .max].map {
+      KeeperSettings.writersMax(openFilesMax: $0)
+    }
+    #expect(numbers == [2, 25, 256, 1024, 1024, 1024])
+    #expect(OpenedFile.countMax > 0)
+    #expect(settings.writersMax == KeeperSettings.writersMax(openFilesMax: OpenedFile.countMax))
+  }
+
+  /// However slow the disk is: then the writer waits for it. A ring with threads that goes around
+  /// at once would not seal anything.
+  @Test(.timeLimit(.minutes(2)), arguments: [nil, 40], [KeeperSchedule.stepped, .threads])
+  func theOpenFilesOfUnsealedSegmentsAreBounded(ring: Int?, schedule: KeeperSchedule) throws {
+    func openFiles() -> Int { disk.calls(of: .open) - disk.calls(of: .close) }
+    let before = openFiles()
+    var settings = settings
+    settings.schedule = schedule
+    settings.writersMax = 4
+    settings.ring = ring.map { SegmentRing(retention: Retention(bytes: $0 * Self.segmentSize)) }
+    let keeper = SegmentKeeper(settings, active: try active())
+    var most = 0
+    for sequence in 1...150 as ClosedRange<UInt64> {
+      _ = try keeper.roll(captureID: manifest.captureID, nextSequence: sequence, size: 0)
+      most = max(most, openFiles() - before)
+    }
+    try keeper.finish(nextSequence: 150)
+    // Those that are not sealed, those to be used again, the active one, two that are ready; and
+    // what threads have in hand: one that is used again, one that is closed, a directory.
+    #expect(most <= 4 + 4 + 1 + 2 + 3, "\(most)")
+    #expect(try Capture(path: path).segmentFiles().last?.number == 150)
+  }
+
   // MARK: - Pages that cannot be had
 
   private func append(_ count: UInt64, to segment: SegmentWriter) {
