@@ -81,6 +81,7 @@ final class KeeperWork: Sendable {
         : .remove(oldest)
     }
     if isGrowthDue {
+      state.isGrowing = true
       return .grow(state.spares.removeFirst(), size: state.roomNeeded)
     }
     return isSpareMissing && state.prepareFailure == nil
@@ -130,13 +131,17 @@ final class KeeperWork: Sendable {
     do throws(StoreError) {
       try checkFreeSpace(for: size - spare.capacity)
       try spare.grow(to: size)
-      state.withLock { $0.spares.insert(spare, at: 0) }
+      state.withLock { state in
+        state.spares.insert(spare, at: 0)
+        state.isGrowing = false
+      }
     } catch {
       let isHelped =
         error.isShortOfSpace
         && canRingMakeRoom(of: missingSpace(error, for: size - spare.capacity))
       state.withLock { state in
         state.spares.insert(spare, at: 0)
+        state.isGrowing = false
         if isHelped {
           state.ring?.isShort = true
         } else {

@@ -87,20 +87,15 @@ final class SegmentKeeper: Sendable {
     }
     // What is behind comes in front only where that has too many files open.
     let step = { self.work.stepAhead() || self.work.stepBehind() }
-    let next: Result<SegmentWriter, StoreError> = wait(doing: step) { state in
-      if let failure = state.growFailure { return .failure(failure) }
-      guard let spare = state.spares.first else {
-        return state.prepareFailure.map { .failure($0) }
-      }
-      guard spare.capacity >= size else { return nil }
-      state.spares.removeFirst()
-      state.roomNeeded = 0
+    let next = wait(doing: step) { state in
+      let taken = state.takeSpare(size: size)
+      guard case .success(let spare) = taken else { return taken }
       state.isRollAsked = false
       state.retireActive(nextSequence: nextSequence)
       // Before the keeper's threads see it: they read with what it begins.
       spare.start(captureID: captureID, firstSequence: nextSequence)
       state.active = spare
-      return .success(spare)
+      return taken
     }
     return try next.get()
   }

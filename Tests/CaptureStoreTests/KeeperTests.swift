@@ -50,6 +50,46 @@ import Threads
     try keeper.finish(nextSequence: 5)
   }
 
+  // MARK: - Room for a large message
+
+  private func ringWork(bytes: Int) throws -> KeeperWork {
+    var settings = settings
+    settings.ring = SegmentRing(retention: Retention(bytes: bytes))
+    return KeeperWork(settings, active: try active())
+  }
+
+  /// Though the second one, which a ring has in hand, cannot be made.
+  @Test func aSegmentThatGrowsIsWaitedFor() throws {
+    let size = 4 * Self.segmentSize
+    let work = try ringWork(bytes: 16 * Self.segmentSize)
+    disk.fail(.init(call: disk.calls(of: .fallocate) + 2, of: .fallocate, with: EIO))
+    while work.stepAhead() {}
+    work.state.withLock { state in
+      #expect(state.spares.map(\.number) == [1] && state.prepareFailure != nil)
+      state.roomNeeded = size
+    }
+    var isWaitedFor = false
+    disk.interrupt(atCall: 1, of: .fallocate) {
+      isWaitedFor = work.state.withLock { $0.takeSpare(size: size) == nil }
+    }
+    #expect(work.stepAhead() && isWaitedFor)
+    let taken = try work.state.withLock { $0.takeSpare(size: size) }?.get()
+    #expect(taken?.number == 1 && taken?.capacity == size)
+  }
+
+  @Test func aWriterThatGaveUpNeedsNoRoom() throws {
+    let work = try ringWork(bytes: 16 * Self.segmentSize)
+    disk.fail(.init(call: disk.calls(of: .fallocate) + 1, of: .fallocate, with: EIO))
+    while work.stepAhead() {}
+    work.state.withLock { state in
+      state.roomNeeded = 4 * Self.segmentSize
+      #expect(throws: StoreError.self) { try state.takeSpare(size: state.roomNeeded)?.get() }
+      state.prepareFailure = nil
+    }
+    while work.stepAhead() {}
+    work.state.withLock { #expect($0.spares.map(\.capacity) == [65536, 65536]) }
+  }
+
   // MARK: - Open files
 
   @Test func aQuarterOfTheFilesAreKeptOpen() {
