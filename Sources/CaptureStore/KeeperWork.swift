@@ -69,10 +69,12 @@ final class KeeperWork: Sendable {
     }
     let isSpareMissing = state.spares.count < settings.sparesWanted && !isDiskBehind(state)
     let isGrowthDue = state.isGrowthDue
-    // The writer waits for the growth: only what has no room on the disk comes behind.
+    // The writer waits for the growth: it comes first, but where there is no room for it on the
+    // disk, or no room was made yet for the one before.
     let isShort = state.ring?.isShort == true
-    if !isGrowthDue || isShort, isSurplus(state, forOneMore: isSpareMissing),
-      let oldest = state.takeOldest()
+    let isOver = state.ring?.isOver(state.bytes) == true
+    if !isGrowthDue || isShort || isOver,
+      isSurplus(state, forOneMore: isSpareMissing && !isGrowthDue), let oldest = state.takeOldest()
     {
       // Where more than one must go, the last of them is used again.
       let isUsedAgain = isSpareMissing && !isGrowthDue && !isSurplus(state, forOneMore: true)

@@ -4,8 +4,9 @@
 /// A segment may go as soon as one of the limits lets it go. One that only time or messages let go
 /// waits until the next one is needed, which is made of its file.
 public struct Retention: Codable, Hashable, Sendable {
-  /// Bytes of all segment files, those that are prepared included: they take no more. Only a
-  /// message that is larger than segments usually are takes more for a while.
+  /// Bytes of all segment files, those that are prepared included: they take no more, however fast
+  /// messages come. Only messages that are larger than segments usually are take more: one of those
+  /// at a time, until the oldest segments have made room for it; two where there are no older ones.
   public var bytes: Int?
   /// Messages of the last so many nanoseconds stay, and those that share a segment with them.
   public var nanoseconds: Int64?
