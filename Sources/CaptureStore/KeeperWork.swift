@@ -42,9 +42,10 @@ final class KeeperWork: Sendable {
     while !state.withLock({ $0.isAheadDone }) {
       if let work = state.wait(nanoseconds: readAhead.intervalNanoseconds, until: aheadWork) {
         perform(work)
-        continue
+      } else {
+        populate(&readAhead)
       }
-      populate(&readAhead)
+      // In any case: a ring at full rate has work without end.
       let now = CaptureClock.monotonicNanoseconds()
       if now >= nextSecond {
         nextSecond = now + Self.second

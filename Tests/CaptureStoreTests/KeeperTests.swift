@@ -124,6 +124,24 @@ import Threads
     #expect(try Capture(path: path).segmentFiles().last?.number == 150)
   }
 
+  /// Where a reservation is no promise, a full disk must be noticed in time.
+  @Test func spaceIsWatchedAtFullRate() throws {
+    var settings = settings
+    settings.schedule = .threads
+    settings.ring = SegmentRing(retention: Retention(bytes: 16 * Self.segmentSize))
+    let keeper = SegmentKeeper(settings, active: try active())
+    var sequence: UInt64 = 0
+    let looks = disk.calls(of: .fileSystemType)
+    try waitFor("a look at the disk") {
+      sequence += 1
+      for _ in 0..<20 {
+        _ = try keeper.roll(captureID: manifest.captureID, nextSequence: sequence, size: 0)
+      }
+      return disk.calls(of: .fileSystemType) > looks
+    }
+    try keeper.finish(nextSequence: sequence)
+  }
+
   // MARK: - Pages that cannot be had
 
   private func append(_ count: UInt64, to segment: SegmentWriter) {
