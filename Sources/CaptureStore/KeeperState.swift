@@ -5,6 +5,8 @@ struct KeeperState {
   var active: SegmentWriter
   /// Prepared and not in use, the next one first.
   var spares: [SegmentWriter] = []
+  /// The next one is made larger, and is not among them meanwhile.
+  var isGrowing = false
   /// Full segments that are not sealed yet, the oldest first.
   var retired: [RetiredSegment] = []
   /// The one that is being sealed, older than those.
@@ -57,6 +59,9 @@ extension KeeperState {
   /// The full ones among them and those that made room, the oldest first.
   var unsealed: [RetiredSegment] { [sealing].compactMap { $0 } + retired }
 
+  /// How many those are: each has an open file.
+  var unsealedCount: Int { retired.count + (sealing == nil ? 0 : 1) }
+
   /// Of all segment files.
   var bytes: Int {
     let others = ([active] + spares).reduce(0) { $0 + $1.capacity }
@@ -67,6 +72,22 @@ extension KeeperState {
   var isGrowthDue: Bool {
     guard let spare = spares.first, growFailure == nil else { return false }
     return spare.capacity < roomNeeded
+  }
+
+  /// Takes the next segment, with room for `size` bytes, for the writer to go on in; or what keeps
+  /// it from being there. nil while it may still come.
+  mutating func takeSpare(size: Int) -> Result<SegmentWriter, StoreError>? {
+    // No other goes in front of one that grows.
+    if isGrowing { return nil }
+    if let spare = spares.first, growFailure == nil {
+      guard spare.capacity >= size else { return nil }
+      roomNeeded = 0
+      return .success(spares.removeFirst())
+    }
+    guard let failure = growFailure ?? prepareFailure else { return nil }
+    // Who gives up needs no room any more.
+    roomNeeded = 0
+    return .failure(failure)
   }
 
   mutating func retireActive(nextSequence: UInt64) {

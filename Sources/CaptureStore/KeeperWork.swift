@@ -42,9 +42,10 @@ final class KeeperWork: Sendable {
     while !state.withLock({ $0.isAheadDone }) {
       if let work = state.wait(nanoseconds: readAhead.intervalNanoseconds, until: aheadWork) {
         perform(work)
-        continue
+      } else {
+        populate(&readAhead)
       }
-      populate(&readAhead)
+      // In any case: a ring at full rate has work without end.
       let now = CaptureClock.monotonicNanoseconds()
       if now >= nextSecond {
         nextSecond = now + Self.second
@@ -67,12 +68,14 @@ final class KeeperWork: Sendable {
       defer { state.spares = [] }
       return .stop(unused: state.spares)
     }
-    let isSpareMissing = state.spares.count < settings.sparesWanted
+    let isSpareMissing = state.spares.count < settings.sparesWanted && !isDiskBehind(state)
     let isGrowthDue = state.isGrowthDue
-    // The writer waits for the growth: only what has no room on the disk comes behind.
+    // The writer waits for the growth: it comes first, but where there is no room for it on the
+    // disk, or no room was made yet for the one before.
     let isShort = state.ring?.isShort == true
-    if !isGrowthDue || isShort, isSurplus(state, forOneMore: isSpareMissing),
-      let oldest = state.takeOldest()
+    let isOver = state.ring?.isOver(state.bytes) == true
+    if !isGrowthDue || isShort || isOver,
+      isSurplus(state, forOneMore: isSpareMissing && !isGrowthDue), let oldest = state.takeOldest()
     {
       // Where more than one must go, the last of them is used again.
       let isUsedAgain = isSpareMissing && !isGrowthDue && !isSurplus(state, forOneMore: true)
@@ -81,10 +84,17 @@ final class KeeperWork: Sendable {
         : .remove(oldest)
     }
     if isGrowthDue {
+      state.isGrowing = true
       return .grow(state.spares.removeFirst(), size: state.roomNeeded)
     }
     return isSpareMissing && state.prepareFailure == nil
       ? .prepare(number: state.nextNumber, recycling: nil, isShort: isShort) : nil
+  }
+
+  /// Whether so many segments wait to be sealed that no more files are to be open: then the writer
+  /// waits for the disk.
+  private func isDiskBehind(_ state: KeeperState) -> Bool {
+    state.unsealedCount >= settings.writersMax
   }
 
   private func perform(_ work: AheadWork) {
@@ -124,13 +134,17 @@ final class KeeperWork: Sendable {
     do throws(StoreError) {
       try checkFreeSpace(for: size - spare.capacity)
       try spare.grow(to: size)
-      state.withLock { $0.spares.insert(spare, at: 0) }
+      state.withLock { state in
+        state.spares.insert(spare, at: 0)
+        state.isGrowing = false
+      }
     } catch {
       let isHelped =
         error.isShortOfSpace
         && canRingMakeRoom(of: missingSpace(error, for: size - spare.capacity))
       state.withLock { state in
         state.spares.insert(spare, at: 0)
+        state.isGrowing = false
         if isHelped {
           state.ring?.isShort = true
         } else {
@@ -391,7 +405,7 @@ final class KeeperWork: Sendable {
   /// has it: then the disk's work is the recording's loss.
   private func isRacing(_ state: KeeperState) -> Bool {
     guard settings.ring != nil, settings.sync != .always, settings.schedule == .threads,
-      !state.isStopping, state.pins.isEmpty
+      !state.isStopping, state.pins.isEmpty, !isDiskBehind(state)
     else { return false }
     let (time, age) = state.lastRoom
     return age < Self.lapMin && CaptureClock.monotonicNanoseconds() - time < Self.lapMin
@@ -437,7 +451,7 @@ final class KeeperWork: Sendable {
       if isGone { return nil }
       var entry = SegmentRing.Entry(retired)
       entry.size = segment.fileSize
-      return state.ring?.append(entry)
+      return state.ring?.append(entry, writersMax: settings.writersMax)
     }
     withExtendedLifetime(tooMuch) {}
   }

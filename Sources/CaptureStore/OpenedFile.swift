@@ -12,5 +12,15 @@ final class OpenedFile: Sendable {
     descriptor = try files.open(path, flags, mode: mode)
   }
 
+  /// How many files this process may have open now.
+  ///
+  /// Source: `getrlimit(2)`, RLIMIT_NOFILE.
+  static var countMax: Int {
+    var limit = rlimit()
+    let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    guard unsafe getrlimit(kind, &limit) == 0 else { return 0 }
+    return Int(clamping: limit.rlim_cur)
+  }
+
   deinit { files.close(descriptor) }
 }

@@ -14,16 +14,24 @@ struct PageReadAhead {
   private static let bytesPerSecondMany = 32_000_000
   /// At first the rate is looked at more often: it may be any.
   private static let learningNanoseconds: Int64 = 1_000_000_000
-  private let begun = CaptureClock.monotonicNanoseconds()
+  private let begun: Int64
 
   private var segment: SegmentWriter?
   private var populatedEnd = 0
+  private var spare: SegmentWriter?
   private var spareEnd = 0
   private var lastEnd = 0
-  private var lastTime = CaptureClock.monotonicNanoseconds()
+  private var lastTime: Int64
   private var bytesPerSecond = 0.0
-  private var thisSecond = Second(begun: CaptureClock.monotonicNanoseconds())
+  private var thisSecond: Second
   private var lastSecond = Second(begun: 0)
+
+  /// `now`: on the monotonic clock.
+  init(now: Int64 = CaptureClock.monotonicNanoseconds()) {
+    begun = now
+    lastTime = now
+    thisSecond = Second(begun: now)
+  }
 
   private struct Second {
     var begun: Int64
@@ -36,16 +44,20 @@ struct PageReadAhead {
     return bytesPerSecond > 1e6 || isLearning ? 5_000_000 : 100_000_000
   }
 
-  /// Throws where writing further into the active segment would end in SIGBUS.
-  mutating func advance(_ active: SegmentWriter, next: SegmentWriter?) throws(StoreError) {
-    let isNew = active !== segment
-    if isNew {
+  /// Looks how far the writer is, and brings the pages that it needs next. `now`: on the monotonic
+  /// clock.
+  ///
+  /// Throws where writing further into the active segment or into the next one would be SIGBUS.
+  mutating func advance(
+    _ active: SegmentWriter, next: SegmentWriter?,
+    now: Int64 = CaptureClock.monotonicNanoseconds()
+  ) throws(StoreError) {
+    measure(active, now)
+    if active !== segment {
       segment = active
-      populatedEnd = spareEnd
-      spareEnd = 0
-      lastEnd = 0
+      // Where the writer was faster, it is another one.
+      populatedEnd = active === spare ? spareEnd : 0
     }
-    measure(active.committedEnd.load(ordering: .acquiring), isNew: isNew)
 
     let isBulk = max(thisSecond.bytes, lastSecond.bytes) >= Self.bytesPerSecondMany
     active.bringPages(inBulk: isBulk)
@@ -59,6 +71,10 @@ struct PageReadAhead {
     }
     // Near the end, the beginning of the next segment belongs to the same future.
     guard let next else { return }
+    if next !== spare {
+      spare = next
+      spareEnd = 0
+    }
     let spill = min(lastEnd + distance - active.capacity, next.capacity)
     if spareEnd < spill { next.bringPages(inBulk: isBulk) }
     while spareEnd < spill {
@@ -69,20 +85,29 @@ struct PageReadAhead {
   }
 
   /// Follows the writer's rate: up at once, down by a tenth a step, so that a burst finds its pages.
-  private mutating func measure(_ end: Int, isNew: Bool) {
-    let now = CaptureClock.monotonicNanoseconds()
+  private mutating func measure(_ active: SegmentWriter, _ now: Int64) {
+    let end = active.committedEnd.load(ordering: .acquiring)
+    let bytes = bytesWritten(to: end, of: active)
     let seconds = max(Double(now - lastTime) / 1e9, 1e-4)
     if now - thisSecond.begun >= 1_000_000_000 {
       lastSecond = thisSecond
       thisSecond = Second(begun: now)
     }
-    thisSecond.bytes += end - lastEnd
-    if !isNew {
-      let present = Double(end - lastEnd) / seconds
-      bytesPerSecond = max(present, bytesPerSecond * 0.9)
+    // What was written since a look long ago was not written in one second.
+    thisSecond.bytes += Int(Double(bytes) / max(seconds, 1))
+    if segment != nil {
+      bytesPerSecond = max(Double(bytes) / seconds, bytesPerSecond * 0.9)
       if bytesPerSecond < 1 { bytesPerSecond = 0 }
     }
     lastEnd = end
     lastTime = now
+  }
+
+  /// Since the last look. Small segments may have been filled in between, one after the other.
+  private func bytesWritten(to end: Int, of active: SegmentWriter) -> Int {
+    guard let segment, active !== segment else { return end - lastEnd }
+    let skipped = Int(active.number - segment.number) - 1
+    return segment.committedEnd.load(ordering: .acquiring) - lastEnd + skipped * active.capacity
+      + end
   }
 }

@@ -4,8 +4,9 @@
 /// A segment may go as soon as one of the limits lets it go. One that only time or messages let go
 /// waits until the next one is needed, which is made of its file.
 public struct Retention: Codable, Hashable, Sendable {
-  /// Bytes of all segment files, those that are prepared included: they take no more. Only a
-  /// message that is larger than segments usually are takes more for a while.
+  /// Bytes of all segment files, those that are prepared included: they take no more, however fast
+  /// messages come. Only messages that are larger than segments usually are take more: one of those
+  /// at a time, until the oldest segments have made room for it; two where there are no older ones.
   public var bytes: Int?
   /// Messages of the last so many nanoseconds stay, and those that share a segment with them.
   public var nanoseconds: Int64?
@@ -65,13 +66,10 @@ struct SegmentRing: Sendable {
 
   init(retention: Retention) { self.retention = retention }
 
-  /// So many can be used again: each has an open file and a mapping, and a process may not have any
-  /// number of those.
-  static let writersMax = 1024
-
-  /// Adds the newest. Returns the writer of an older one that is too much, for the caller to let go
-  /// of where nobody waits: that closes and unmaps its file.
-  mutating func append(_ entry: Entry, writersMax: Int = Self.writersMax) -> SegmentWriter? {
+  /// Adds the newest. `writersMax`: so many can be used again, for each has an open file. Returns
+  /// the writer of an older one that is too much, for the caller to let go of where nobody waits:
+  /// that closes and unmaps its file.
+  mutating func append(_ entry: Entry, writersMax: Int) -> SegmentWriter? {
     entries.append(entry)
     let older = entries.count - 1 - writersMax
     guard older >= 0 else { return nil }

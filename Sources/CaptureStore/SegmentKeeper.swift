@@ -85,20 +85,17 @@ final class SegmentKeeper: Sendable {
       state.roomNeeded = size
       state.growFailure = nil
     }
-    let next: Result<SegmentWriter, StoreError> = wait(doing: work.stepAhead) { state in
-      if let failure = state.growFailure { return .failure(failure) }
-      guard let spare = state.spares.first else {
-        return state.prepareFailure.map { .failure($0) }
-      }
-      guard spare.capacity >= size else { return nil }
-      state.spares.removeFirst()
-      state.roomNeeded = 0
+    // What is behind comes in front only where that has too many files open.
+    let step = { self.work.stepAhead() || self.work.stepBehind() }
+    let next = wait(doing: step) { state in
+      let taken = state.takeSpare(size: size)
+      guard case .success(let spare) = taken else { return taken }
       state.isRollAsked = false
       state.retireActive(nextSequence: nextSequence)
       // Before the keeper's threads see it: they read with what it begins.
       spare.start(captureID: captureID, firstSequence: nextSequence)
       state.active = spare
-      return .success(spare)
+      return taken
     }
     return try next.get()
   }
@@ -171,6 +168,14 @@ struct KeeperSettings: Sendable {
   var freeSpaceMin: FreeSpaceMin
   var schedule: KeeperSchedule
   var files: FileSystem
+  /// So many segments that are not sealed yet have open files at most, and as many that a ring can
+  /// use again.
+  var writersMax = Self.writersMax(openFilesMax: OpenedFile.countMax)
+
+  /// How many those are where a process may have so many open files: a quarter for each of them,
+  /// the rest is for sockets, the index and those who read. 1,024 at most, for each has a mapping,
+  /// too.
+  static func writersMax(openFilesMax: Int) -> Int { min(max(openFilesMax / 4, 2), 1024) }
 
   /// Of the segments.
   var directory: String { CapturePath.segments(capture) }

@@ -37,7 +37,7 @@ import Synchronization
   let lacksPages = Atomic<Bool>(false)
 
   /// The populating thread's own.
-  private var bringsInBulk = false
+  private(set) var bringsInBulk = false
   /// The syncing thread's own: up to here everything is on stable storage.
   private var synchronizedEnd = 0
   /// The same: the file was cut to what is in it.

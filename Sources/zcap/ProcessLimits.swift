@@ -3,7 +3,8 @@ import Glibc
 
 /// What a recording process sets up for itself before anything else.
 enum ProcessLimits {
-  /// As many open files as the system grants without asking: a ring keeps all its segments open.
+  /// As many open files as the system grants without asking: a ring keeps up to a quarter of them
+  /// open to use them again, and a socket takes one for each peer.
   /// Source: `setrlimit(2)`.
   static func openAsManyFilesAsAllowed() {
     var limit = rlimit()

@@ -50,6 +50,98 @@ import Threads
     try keeper.finish(nextSequence: 5)
   }
 
+  // MARK: - Room for a large message
+
+  private func ringWork(bytes: Int) throws -> KeeperWork {
+    var settings = settings
+    settings.ring = SegmentRing(retention: Retention(bytes: bytes))
+    return KeeperWork(settings, active: try active())
+  }
+
+  /// Though the second one, which a ring has in hand, cannot be made.
+  @Test func aSegmentThatGrowsIsWaitedFor() throws {
+    let size = 4 * Self.segmentSize
+    let work = try ringWork(bytes: 16 * Self.segmentSize)
+    disk.fail(.init(call: disk.calls(of: .fallocate) + 2, of: .fallocate, with: EIO))
+    while work.stepAhead() {}
+    work.state.withLock { state in
+      #expect(state.spares.map(\.number) == [1] && state.prepareFailure != nil)
+      state.roomNeeded = size
+    }
+    var isWaitedFor = false
+    disk.interrupt(atCall: 1, of: .fallocate) {
+      isWaitedFor = work.state.withLock { $0.takeSpare(size: size) == nil }
+    }
+    #expect(work.stepAhead() && isWaitedFor)
+    let taken = try work.state.withLock { $0.takeSpare(size: size) }?.get()
+    #expect(taken?.number == 1 && taken?.capacity == size)
+  }
+
+  @Test func aWriterThatGaveUpNeedsNoRoom() throws {
+    let work = try ringWork(bytes: 16 * Self.segmentSize)
+    disk.fail(.init(call: disk.calls(of: .fallocate) + 1, of: .fallocate, with: EIO))
+    while work.stepAhead() {}
+    work.state.withLock { state in
+      state.roomNeeded = 4 * Self.segmentSize
+      #expect(throws: StoreError.self) { try state.takeSpare(size: state.roomNeeded)?.get() }
+      state.prepareFailure = nil
+    }
+    while work.stepAhead() {}
+    work.state.withLock { #expect($0.spares.map(\.capacity) == [65536, 65536]) }
+  }
+
+  // MARK: - Open files
+
+  @Test func aQuarterOfTheFilesAreKeptOpen() {
+    let numbers = [0, 100, 1024, 4096, 1 << 20, .max].map {
+      KeeperSettings.writersMax(openFilesMax: $0)
+    }
+    #expect(numbers == [2, 25, 256, 1024, 1024, 1024])
+    #expect(OpenedFile.countMax > 0)
+    #expect(settings.writersMax == KeeperSettings.writersMax(openFilesMax: OpenedFile.countMax))
+  }
+
+  /// However slow the disk is: then the writer waits for it. A ring with threads that goes around
+  /// at once would not seal anything.
+  @Test(.timeLimit(.minutes(2)), arguments: [nil, 40], [KeeperSchedule.stepped, .threads])
+  func theOpenFilesOfUnsealedSegmentsAreBounded(ring: Int?, schedule: KeeperSchedule) throws {
+    func openFiles() -> Int { disk.calls(of: .open) - disk.calls(of: .close) }
+    let before = openFiles()
+    var settings = settings
+    settings.schedule = schedule
+    settings.writersMax = 4
+    settings.ring = ring.map { SegmentRing(retention: Retention(bytes: $0 * Self.segmentSize)) }
+    let keeper = SegmentKeeper(settings, active: try active())
+    var most = 0
+    for sequence in 1...150 as ClosedRange<UInt64> {
+      _ = try keeper.roll(captureID: manifest.captureID, nextSequence: sequence, size: 0)
+      most = max(most, openFiles() - before)
+    }
+    try keeper.finish(nextSequence: 150)
+    // Those that are not sealed, those to be used again, the active one, two that are ready; and
+    // what threads have in hand: one that is used again, one that is closed, a directory.
+    #expect(most <= 4 + 4 + 1 + 2 + 3, "\(most)")
+    #expect(try Capture(path: path).segmentFiles().last?.number == 150)
+  }
+
+  /// Where a reservation is no promise, a full disk must be noticed in time.
+  @Test func spaceIsWatchedAtFullRate() throws {
+    var settings = settings
+    settings.schedule = .threads
+    settings.ring = SegmentRing(retention: Retention(bytes: 16 * Self.segmentSize))
+    let keeper = SegmentKeeper(settings, active: try active())
+    var sequence: UInt64 = 0
+    let looks = disk.calls(of: .fileSystemType)
+    try waitFor("a look at the disk") {
+      sequence += 1
+      for _ in 0..<20 {
+        _ = try keeper.roll(captureID: manifest.captureID, nextSequence: sequence, size: 0)
+      }
+      return disk.calls(of: .fileSystemType) > looks
+    }
+    try keeper.finish(nextSequence: sequence)
+  }
+
   // MARK: - Pages that cannot be had
 
   private func append(_ count: UInt64, to segment: SegmentWriter) {

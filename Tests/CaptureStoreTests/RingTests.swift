@@ -136,6 +136,28 @@ import Threads
     #expect(Retention(bytes: 10 << 20).segmentSizeMax == 10 << 17)
   }
 
+  /// The keeper does no more than what the writer waits for: none is slower. Messages that are
+  /// larger than segments come one at a time.
+  @Test(arguments: [1000, 40_000, 100_000, 300_000, 700_000])
+  func aRingIsBoundedHoweverFastMessagesCome(size: Int) throws {
+    let directory = try TemporaryDirectory()
+    let writer = try Self.writer(directory.file("c"))
+    let capture = try Capture(path: writer.path)
+    let grown = max(Self.segmentSize, (size + 16 << 10) & ~0xFFF)
+    let bound = max(
+      Self.bytes + grown - Self.segmentSize, size > Self.bytes ? 2 * grown + Self.segmentSize : 0)
+    var most = 0
+    for _ in 0..<(size == 1000 ? 2000 : 60) {
+      try writer.append(Self.message(writer.nextSequence, size: size))
+      most = max(most, try capture.segmentFiles().reduce(0) { $0 + $1.size })
+    }
+    #expect(most <= bound, "\(most - Self.bytes) bytes more than it is to have")
+    try Self.append(60, to: writer, size: 1000)
+    #expect(try capture.segmentFiles().reduce(0) { $0 + $1.size } <= max(Self.bytes, grown * 2))
+    try writer.finish()
+    writer.unlock()
+  }
+
   // MARK: - Those who read
 
   @Test func whatIsReadIsNeverUsedAgain() throws {

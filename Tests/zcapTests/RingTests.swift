@@ -154,6 +154,31 @@ extension ZcapTests {
       #expect(try rig.run("trigger", "ring").standardError.contains("nobody records it"))
     }
 
+    /// Fewer files may be open than the ring has segments.
+    @Test func aRingOfManySegmentsHasFewOpenFiles() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let line = #"ulimit -n 100; exec "$0" "$@""#
+      let arguments = try [
+        "-c", line, Programs.zcap(), "record", publisher.endpoint, "-o", "ring", "--keep", "64MiB",
+        "--segment-size", "64KiB", "--json",
+      ]
+      let record = try ChildProcess(
+        "/bin/sh", arguments.map { Array($0.utf8) }, environment: ["ZCAP_STORE": rig.store],
+        directory: rig.directory.path)
+      try publisher.waitForSubscriptions()
+      for number in 0..<20_000 {
+        try publisher.publish("load", String(number), String(repeating: "x", count: 700))
+      }
+      try rig.waitForMessages(20_000, in: "ring")
+      record.send(signal: SIGINT)
+      let run = try record.wait()
+      #expect(run.exitCode == 0, "\(run)")
+      let capture = try Capture(path: rig.capture("ring"))
+      #expect(try capture.segmentFiles().count > 200)
+      #expect(try Self.numbers(capture) == Array(0..<20_000))
+    }
+
     /// Who takes it for a ring hears that it is none, and loses nothing.
     @Test func aTriggerForARecordingThatKeepsEverythingIsTold() throws {
       let rig = try Rig()

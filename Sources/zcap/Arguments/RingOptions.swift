@@ -1,0 +1,76 @@
+import ArgumentParser
+import CaptureStore
+import Recording
+
+/// What a ring keeps, and what makes a capture of its own of a part of it.
+struct RingOptions: ParsableArguments {
+  @Option(
+    name: .customLong("keep"),
+    help: ArgumentHelp(
+      """
+      Keep the newest only, such as 10GiB on disk at most, the last 24h or 1000000msg at least: \
+      the oldest segments make room (repeatable with different units: a segment goes as soon as \
+      one limit lets it).
+      """, valueName: "limit"))
+  var keep: [RetentionArgument] = []
+
+  @Option(
+    name: .customLong("trigger"),
+    help: ArgumentHelp(
+      """
+      With --keep: a message of a topic that starts with this makes a capture of its own of the \
+      time around it (repeatable). Those within a second share one, which is a second longer; \
+      what comes later while it is made has its own behind it. SIGUSR1 and 'zcap trigger' make \
+      one each time.
+      """, valueName: "prefix"))
+  var triggers: [TopicPrefix] = []
+
+  @Option(
+    help: ArgumentHelp("How much before a trigger is kept. (default: 60s)", valueName: "time"))
+  var before: TimeSpan?
+
+  @Option(
+    help: ArgumentHelp("How much behind a trigger is kept. (default: 30s)", valueName: "time"))
+  var after: TimeSpan?
+
+  /// `topics`: those that are subscribed to, none for all. `isAppending`: what is there already may
+  /// be a ring.
+  func check(topics: [TopicPrefix], isAppending: Bool) throws {
+    if try retention() == nil && !isAppending { try refuseTriggers("only with --keep") }
+    for trigger in triggers { try check(trigger, topics) }
+  }
+
+  private func check(_ trigger: TopicPrefix, _ topics: [TopicPrefix]) throws {
+    if trigger.bytes.isEmpty {
+      throw ValidationError("--trigger '': every message would trigger; say a prefix of topics")
+    }
+    let isReceived =
+      topics.isEmpty
+      || topics.contains {
+        trigger.bytes.starts(with: $0.bytes) || $0.bytes.starts(with: trigger.bytes)
+      }
+    if !isReceived {
+      let text = String(decoding: trigger.bytes, as: UTF8.self)
+      throw ValidationError("--trigger \(text): no such topic is subscribed to with -t")
+    }
+  }
+
+  /// What is said of what to keep. Throws `ValidationError`.
+  func retention() throws -> Retention? { try RetentionArgument.combined(keep) }
+
+  /// Throws where something is said of triggers, and they cannot work.
+  func refuseTriggers(_ reason: String) throws {
+    let option =
+      !triggers.isEmpty ? "--trigger" : before != nil ? "--before" : after != nil ? "--after" : nil
+    if let option {
+      throw ValidationError("\(option): \(reason); everything is kept anyway")
+    }
+  }
+
+  func apply(to plan: inout RecordingPlan) throws {
+    plan.keep = try retention()
+    plan.triggerTopics = triggers.map(\.bytes)
+    if let before { plan.triggerWindow.before = before.nanoseconds }
+    if let after { plan.triggerWindow.after = after.nanoseconds }
+  }
+}
