@@ -134,7 +134,8 @@ import ZeroMQ
     try socket.set(.lingerMilliseconds, 0)
     try socket.subscribe("")
     try socket.connect(endpoint)
-    let replayer = try Replayer([ReplaySource(capture(numbered(1_000, size: 4_000)))], plan, stop: stop)
+    let source = try ReplaySource(capture(numbered(1_000, size: 4_000)))
+    let replayer = try Replayer([source], plan, stop: stop)
     var last: UInt64 = 0
     let summary = try run(replayer) {
       defer { last = replayer.status.messages }
@@ -178,7 +179,8 @@ import ZeroMQ
     let subscribers = ["two", "zero"].map {
       SubscriberThread(.sub, directory.endpoint($0), count: 100)
     }
-    let summary = try Replayer([ReplaySource(capture(messages, endpoints: 3))], plan, stop: stop).run()
+    let source = try ReplaySource(capture(messages, endpoints: 3))
+    let summary = try Replayer([source], plan, stop: stop).run()
     #expect(summary.messages == 200 && summary.isComplete)
     for (subscriber, endpoint) in zip(subscribers, [2, 0]) {
       #expect(subscriber.messages() == messages.filter { $0.endpoint == endpoint }.map(\.frames))

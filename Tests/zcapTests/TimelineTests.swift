@@ -122,8 +122,10 @@ extension ZcapTests {
       ])
       _ = try replay.waitForLine()
       try waitFor("the follower") {
-        try subscriber.receiveNow() != nil
-          || { try publisher.publish("early", "x"); try subscriber.wait(milliseconds: 5); return false }()
+        if try subscriber.receiveNow() != nil { return true }
+        try publisher.publish("early", "x")
+        try subscriber.wait(milliseconds: 5)
+        return false
       }
       let sent = monotonicSeconds()
       try publisher.publish("mark", "x")

@@ -20,7 +20,8 @@ struct ReplayReport: Sendable {
       line.add("endpoints", endpoints)
       write(line)
     }
-    Console.say("replaying \(captures.joined(separator: ", ")) to \(endpoints.joined(separator: ", "))")
+    let played = captures.joined(separator: ", ")
+    Console.say("replaying \(played) to \(endpoints.joined(separator: ", "))")
     if plan.peersAwaited > 0 {
       Console.say("waiting for \(Units.count(plan.peersAwaited, "subscriber"))")
     }
