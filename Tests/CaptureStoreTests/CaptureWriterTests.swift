@@ -142,7 +142,7 @@ import Testing
     writer.unlock()
     #expect(disk.failedCalls == [.madvise])
     let capture = try Capture(path: directory.file("c"))
-    let walk = CaptureWalk(capture)
+    let walk = try CaptureWalk(unused: capture)
     #expect(walk.isClean && walk.order == [0])
     #expect(try Segment(path: CapturePath.segment(capture.path, 0))?.isSealed == false)
   }

@@ -29,7 +29,7 @@ import Testing
     let count = try Self.fill(disk.path, keepsReservations: true)
     #expect(count > 800)
     let capture = try Capture(path: "\(disk.path)/c")
-    let walk = CaptureWalk(capture)
+    let walk = try CaptureWalk(unused: capture)
     #expect(walk.isClean && walk.order == Array(0..<count))
     for file in try capture.segmentFiles() {
       #expect(try Segment(path: file.path)?.isSealed == true)

@@ -80,6 +80,9 @@ extension Capture {
     let writer = try CaptureWriter(creating: path, manifest: manifest, segmentSize: segmentSize)
     for message in messages { try writer.append(message) }
     try writer.finish()
-    return try Capture(path: path)
+    let capture = try Capture(path: path)
+    // Children of other tests hold its lock until they have become their programs.
+    try capture.waitUntilUnused()
+    return capture
   }
 }

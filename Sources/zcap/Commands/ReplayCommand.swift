@@ -62,14 +62,21 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
   @Flag(help: "Summary as a JSON object on standard output.")
   var json = false
 
-  func check() throws {
-    // A value that does not parse would count as the flag without one.
-    if let given = CommandLine.arguments.first(where: { $0.hasPrefix("--loop=") }) {
-      let value = String(given.dropFirst("--loop=".count))
-      if LoopCount(argument: value) == nil {
-        throw ValidationError("The value '\(value)' is invalid for '--loop', a number from 1 on")
-      }
+  /// A value that does not parse would count as the flag without one: and as a capture, where it
+  /// stands for itself.
+  private func checkLoopAsGiven() throws {
+    let arguments = CommandLine.arguments
+    let isNumber = { (text: String) in Int(text) != nil }
+    let joined = arguments.filter { $0.hasPrefix("--loop=") }.map { $0.dropFirst("--loop=".count) }
+    let separate = zip(arguments, arguments.dropFirst()).filter { $0 == "--loop" && isNumber($1) }
+    let values = joined.map(String.init) + separate.map(\.1)
+    if let value = values.first(where: { LoopCount(argument: $0) == nil }) {
+      throw ValidationError("The value '\(value)' is invalid for '--loop', a number from 1 on")
     }
+  }
+
+  func check() throws {
+    try checkLoopAsGiven()
     try targets.check()
     try pacing.check()
     try timeline.check(pacing, captures: captures.count, isLooping: loop != nil)
