@@ -81,13 +81,7 @@ final class SegmentKeeper: Sendable {
   func roll(
     captureID: UInt128, nextSequence: UInt64, size: Int
   ) throws(StoreError) -> SegmentWriter {
-    work.state.withLock { state in
-      state.roomNeeded = size
-      state.growFailure = nil
-    }
-    // What is behind comes in front only where that has too many files open.
-    let step = { self.work.stepAhead() || self.work.stepBehind() }
-    let next = wait(doing: step) { state in
+    let take = { (state: inout KeeperState) -> Result<SegmentWriter, StoreError>? in
       let taken = state.takeSpare(size: size)
       guard case .success(let spare) = taken else { return taken }
       state.isRollAsked = false
@@ -97,6 +91,16 @@ final class SegmentKeeper: Sendable {
       state.active = spare
       return taken
     }
+    // As a rule it is there, and then the keeper's threads are woken once.
+    let atOnce = work.state.withLock { state in
+      state.growFailure = nil
+      let taken = take(&state)
+      if taken == nil { state.roomNeeded = size }
+      return taken
+    }
+    // What is behind comes in front only where that has too many files open.
+    let step = { self.work.stepAhead() || self.work.stepBehind() }
+    let next = atOnce ?? wait(doing: step, until: take)
     return try next.get()
   }
 

@@ -59,7 +59,7 @@ extension StoreError: CustomStringConvertible {
     case .system(let operation, let path, let code):
       "\(path): \(operation): \(Self.text(of: code))"
     case .noSuchCapture(let path):
-      "\(path): no such capture"
+      "\(path): no such capture; 'zcap ls' lists those of the store"
     case .notACapture(let path):
       "\(path): not a capture (it has no capture.json; if it was one, bring that file back from a copy)"
     case .captureExists(let path):

@@ -31,20 +31,22 @@ import Glibc
   /// Reads or changes the state, then wakes every waiter to look at it again.
   public func withLock<Result>(_ body: (inout State) -> Result) -> Result {
     unsafe pthread_mutex_lock(mutex)
-    defer {
-      unsafe pthread_cond_broadcast(changed)
-      unsafe pthread_mutex_unlock(mutex)
-    }
+    defer { unlockAndWake() }
     return body(&state)
+  }
+
+  /// In this order: who is woken needs the mutex at once.
+  private func unlockAndWake() {
+    unsafe pthread_mutex_unlock(mutex)
+    unsafe pthread_cond_broadcast(changed)
   }
 
   /// Waits until `take` returns a value, looking again after each change of the state.
   public func wait<Result>(until take: (inout State) -> Result?) -> Result {
     unsafe pthread_mutex_lock(mutex)
-    defer { unsafe pthread_mutex_unlock(mutex) }
     while true {
       if let result = take(&state) {
-        unsafe pthread_cond_broadcast(changed)
+        unlockAndWake()
         return result
       }
       unsafe pthread_cond_wait(changed, mutex)
@@ -62,15 +64,17 @@ import Glibc
     deadline.tv_nsec = Int(due % 1_000_000_000)
 
     unsafe pthread_mutex_lock(mutex)
-    defer { unsafe pthread_mutex_unlock(mutex) }
+    var isTimedOut = false
     while true {
       if let result = take(&state) {
-        unsafe pthread_cond_broadcast(changed)
+        unlockAndWake()
         return result
       }
-      if unsafe pthread_cond_timedwait(changed, mutex, &deadline) == ETIMEDOUT {
-        return take(&state)
+      if isTimedOut {
+        unsafe pthread_mutex_unlock(mutex)
+        return nil
       }
+      isTimedOut = unsafe pthread_cond_timedwait(changed, mutex, &deadline) == ETIMEDOUT
     }
   }
 }

@@ -7,6 +7,8 @@ enum FileFaults {
   /// What is written then. Set once, before there are threads that could need it.
   nonisolated(unsafe) private static var fault = Line("")
   nonisolated(unsafe) private static var abort = Line("")
+  /// How the terminal was before keys were taken from it, which it is to be again.
+  nonisolated(unsafe) static var terminal: termios?
 
   /// Text that needs no memory to be had when it is written.
   private struct Line {
@@ -32,13 +34,18 @@ enum FileFaults {
       "zcap: \(name): libzmq gave up, for the reason above; where that is a bad address, "
         + "a segment was cut, or its disk failed, while it was sent; \(next)")
     handle(SIGBUS) { _ in
-      FileFaults.fault.write()
-      _exit(1)
+      FileFaults.end(with: FileFaults.fault)
     }
     handle(SIGABRT) { _ in
-      FileFaults.abort.write()
-      _exit(1)
+      FileFaults.end(with: FileFaults.abort)
     }
+  }
+
+  /// Source: `signal-safety(7)`, of `tcsetattr`, too.
+  private static func end(with line: Line) -> Never {
+    line.write()
+    if var before = terminal { tcsetattr(STDIN_FILENO, TCSANOW, &before) }
+    _exit(1)
   }
 
   private static func handle(_ signal: CInt, _ handler: @escaping @convention(c) (CInt) -> Void) {

@@ -83,7 +83,9 @@ struct Zcap: ParsableCommand {
     "time": "10s, 1m30s or 500ms", "when": "2026-11-23T10:00:00Z, +1m30s or -10s",
     "bytes": "1500, 64MiB or 10GB", "rate": "0.5, 10 or max", "interval": "1s, 0 or always",
     "space": "5%, 2GiB or 0", "list": "2,3", "key=value": "rig=A",
-    "rule": "auto, frame, delimiter:/ or prefix:4",
+    "rule": "auto, frame, delimiter:/ or prefix:4", "old=new": "camera/=camera2/",
+    "recorded=new": "tcp://10.0.0.7:5555=tcp://127.0.0.1:6000",
+    "field": "imu/:frame=1:offset=8:f64le:unix",
   ]
 
   /// An example for who gave a value that an option does not understand.

@@ -80,6 +80,7 @@ extension Capture {
     let writer = try CaptureWriter(creating: path, manifest: manifest, segmentSize: segmentSize)
     for message in messages { try writer.append(message) }
     try writer.finish()
+    writer.unlock()
     let capture = try Capture(path: path)
     // Children of other tests hold its lock until they have become their programs.
     try capture.waitUntilUnused()

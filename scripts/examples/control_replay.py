@@ -4,6 +4,7 @@
     python3 control_replay.py ipc:///tmp/replay pause
     python3 control_replay.py ipc:///tmp/replay seek position_s=90
     python3 control_replay.py ipc:///tmp/replay step messages=3
+    python3 control_replay.py ipc:///tmp/replay next-mark
     python3 control_replay.py ipc:///tmp/replay rate rate=0.5
     python3 control_replay.py ipc:///tmp/replay status
 

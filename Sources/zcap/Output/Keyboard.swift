@@ -18,6 +18,7 @@ import Threads
     var settings = termios()
     guard isatty(STDIN_FILENO) == 1, tcgetattr(STDIN_FILENO, &settings) == 0 else { return nil }
     before = settings
+    FileFaults.terminal = before
     settings.c_lflag &= ~tcflag_t(ICANON | ECHO)
     tcsetattr(STDIN_FILENO, TCSANOW, &settings)
     let span = replayer.spanNanoseconds
@@ -48,6 +49,7 @@ import Threads
     thread.join()
     var settings = before
     tcsetattr(STDIN_FILENO, TCSANOW, &settings)
+    FileFaults.terminal = nil
   }
 }
 
