@@ -66,15 +66,17 @@ extension JSONOutput {
 
   public mutating func double(_ value: Double, at offset: Int) throws(DecodingError) {
     try begin(at: offset)
-    bytes += Self.text(value.description, isFinite: value.isFinite, isNaN: value.isNaN, value < 0)
-      .utf8
+    let text = Self.text(
+      value.description, isFinite: value.isFinite, isNaN: value.isNaN, value < 0)
+    bytes += text.utf8
   }
 
   /// With the fewest digits that give the same `Float`.
   public mutating func float(_ value: Float, at offset: Int) throws(DecodingError) {
     try begin(at: offset)
-    bytes += Self.text(value.description, isFinite: value.isFinite, isNaN: value.isNaN, value < 0)
-      .utf8
+    let text = Self.text(
+      value.description, isFinite: value.isFinite, isNaN: value.isNaN, value < 0)
+    bytes += text.utf8
   }
 
   private static func text(
@@ -87,7 +89,7 @@ extension JSONOutput {
 
   public mutating func string(_ value: String, at offset: Int) throws(DecodingError) {
     try begin(at: offset)
-    try quote(value.utf8.span.bytes, at: offset)
+    try quote(unsafe value.utf8.span.bytes, at: offset)
   }
 
   /// Text of a payload; bytes where it is no UTF-8.
@@ -153,7 +155,7 @@ extension JSONOutput {
   /// The name of the value that is written next.
   public mutating func key(_ name: String, at offset: Int) throws(DecodingError) {
     try beginKey(at: offset)
-    try quote(name.utf8.span.bytes, at: offset)
+    try quote(unsafe name.utf8.span.bytes, at: offset)
     endKey()
   }
 
@@ -179,7 +181,7 @@ extension JSONOutput {
     precondition(inner.open.count == depth, "a key is one value")
     values = inner.values
     try beginKey(at: offset)
-    try quote(inner.bytes.span.bytes, at: offset)
+    try quote(unsafe inner.bytes.span.bytes, at: offset)
     endKey()
   }
 
