@@ -68,17 +68,7 @@ struct CapnpJSON: ~Escapable {
     _ type: ValueType, _ place: CapnpReader.Place?, in object: CapnpReader.Struct,
     to output: inout JSONOutput
   ) throws(DecodingError) {
-    if let place {
-      // `Span.bytes` is unsafe because it may show padding; a byte has none.
-      let bytes = schema.source
-      let source = try CapnpReader(unsafe bytes.span.bytes)
-      let target = try source.target(of: place)
-      let json = CapnpJSON(schema, source)
-      switch target {
-      case .null: break
-      default: return try json.value(target, type, at: object.data, to: &output)
-      }
-    }
+    if let place, try defaultValue(type, place, at: object.data, to: &output) { return }
     let isInAbsentStruct = object.dataBits == 0 && object.pointerCount == 0
     if isInAbsentStruct, case .structure = type { return try output.null(at: object.data) }
     try value(.null, type, at: object.data, to: &output)
@@ -88,6 +78,24 @@ struct CapnpJSON: ~Escapable {
 // MARK: - Values behind pointers
 
 extension CapnpJSON {
+  /// The default that the pointer at `place` of the schema leads to; false, and nothing is written,
+  /// where it is null.
+  private func defaultValue(
+    _ type: ValueType, _ place: CapnpReader.Place, at offset: Int, to output: inout JSONOutput
+  ) throws(DecodingError) -> Bool {
+    let bytes = schema.source
+    do throws(DecodingError) {
+      // `Span.bytes` is unsafe because it may show padding; a byte has none.
+      let source = try CapnpReader(unsafe bytes.span.bytes)
+      let target = try source.target(of: place)
+      if case .null = target { return false }
+      try CapnpJSON(schema, source).value(target, type, at: place.position, to: &output)
+      return true
+    } catch {
+      throw DecodingError(error.kind, at: offset, "in a default of the schema \(error.reason)")
+    }
+  }
+
   private func value(
     _ target: CapnpReader.Target, _ type: ValueType, at place: Int, to output: inout JSONOutput
   ) throws(DecodingError) {

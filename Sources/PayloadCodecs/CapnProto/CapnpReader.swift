@@ -79,7 +79,7 @@ struct CapnpReader: ~Escapable {
   var root: Place { Place(segment: 0, position: segments[0].lowerBound) }
 
   func target(of place: Place) throws(DecodingError) -> Target {
-    let pointer = try word(at: place.position, in: place.segment)
+    let pointer = try word(at: place.position, in: place.segment, from: place.position)
     guard pointer & 3 == 2 else {
       return try target(pointer, behind: place.position, in: place.segment, at: place.position)
     }
@@ -90,14 +90,14 @@ struct CapnpReader: ~Escapable {
       throw DecodingError(.malformed, at: place.position, "a pointer leads to no segment")
     }
     let pad = segments[segment].lowerBound + 8 * Int((pointer >> 3) & 0x1FFF_FFFF)
-    let landing = try word(at: pad, in: segment)
+    let landing = try word(at: pad, in: segment, from: place.position)
     guard pointer & 4 != 0 else {
       guard landing & 3 != 2 else {
         throw DecodingError(.malformed, at: pad, "a far pointer leads to a far pointer")
       }
       return try target(landing, behind: pad, in: segment, at: place.position)
     }
-    let tag = try word(at: pad + 8, in: segment)
+    let tag = try word(at: pad + 8, in: segment, from: place.position)
     let content = Int(landing >> 32)
     guard landing & 7 == 2, tag & 3 < 2, tag & 0xFFFF_FFFC == 0, content < segments.count else {
       throw DecodingError(.malformed, at: pad, "a double-far pointer's landing pad is none")
@@ -142,7 +142,7 @@ struct CapnpReader: ~Escapable {
     case 7:
       // The count is of words; a tag before the elements has their number and size.
       try check(8 + 8 * count, at: start, in: segment, from: place)
-      let tag = try word(at: start, in: segment)
+      let tag = try word(at: start, in: segment, from: place)
       let dataBits = 64 * Int((tag >> 32) & 0xFFFF)
       let pointerCount = Int(tag >> 48)
       let elements = Int((tag & 0xFFFF_FFFF) >> 2)
@@ -160,11 +160,14 @@ struct CapnpReader: ~Escapable {
     }
   }
 
-  private func word(at position: Int, in segment: Int) throws(DecodingError) -> UInt64 {
-    try check(8, at: position, in: segment, from: position)
+  private func word(
+    at position: Int, in segment: Int, from place: Int
+  ) throws(DecodingError) -> UInt64 {
+    try check(8, at: position, in: segment, from: place)
     return bytes.word(at: position)
   }
 
+  /// - Parameter place: of the pointer that leads there, for the error.
   private func check(
     _ count: Int, at start: Int, in segment: Int, from place: Int
   ) throws(DecodingError) {

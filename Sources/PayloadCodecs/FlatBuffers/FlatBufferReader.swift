@@ -37,6 +37,9 @@ struct FlatBufferReader: ~Escapable {
 
   func table(at position: Int) throws(DecodingError) -> Table {
     let vtable = position - Int(try bytes.integer(Int32.self, at: position))
+    guard bytes.contains(4, at: vtable) else {
+      throw DecodingError(.malformed, at: position, "the table's vtable is outside of the payload")
+    }
     let vtableSize = Int(try bytes.integer(UInt16.self, at: vtable))
     let size = Int(try bytes.integer(UInt16.self, at: vtable + 2))
     guard vtableSize >= 4, vtableSize % 2 == 0, bytes.contains(vtableSize, at: vtable) else {
