@@ -74,7 +74,8 @@ let package = Package(
       dependencies: ["CaptureStore", "Threads", "TestSupport", "CStops"],
       swiftSettings: strict),
     .testTarget(
-      name: "PayloadCodecsTests", dependencies: ["PayloadCodecs"], swiftSettings: strict),
+      name: "PayloadCodecsTests", dependencies: ["PayloadCodecs"], exclude: ["Fixtures"],
+      swiftSettings: strict),
     .testTarget(
       name: "CaptureIndexTests",
       dependencies: [
@@ -111,6 +112,15 @@ if ProcessInfo.processInfo.environment["ZCAP_CAMPAIGNS"] != nil {
     .executableTarget(
       name: "zcap-races", dependencies: ["CaptureStore", "Threads", "TestSupport"],
       path: "Tests/Races", swiftSettings: strict),
+  ]
+}
+
+// Only scripts/schema-differential builds it.
+if ProcessInfo.processInfo.environment["ZCAP_SCHEMA_DRIVER"] != nil {
+  package.targets += [
+    .executableTarget(
+      name: "zcap-schema-driver", dependencies: ["PayloadCodecs"], path: "Tests/SchemaDriver",
+      swiftSettings: strict)
   ]
 }
 
