@@ -59,7 +59,7 @@ extension ZcapTests {
       #expect(run.exitCode == 0 && run.standardOutput == #"{"a": [1, 2]}some text"#, "\(run)")
       let hex = try rig.run("cat", "made", "--hex", "--frame", "1", "-t", "bytes")
       let dump = hex.standardOutput.split(separator: "\n").last.map(String.init)
-      let spaces = String(repeating: " ", count: 38)
+      let spaces = String(repeating: " ", count: 39)
       #expect(dump == "    00000000  00 01 fe 1b\(spaces)|....|", "\(hex)")
     }
 
