@@ -51,7 +51,9 @@ let package = Package(
     .executableTarget(
       name: "zcap",
       dependencies: [
-        "Recording", "Replaying", "CaptureIndex", "CaptureStore", "Threads", "ZeroMQ", "CLinux",
+        "Recording", "Replaying", "CaptureIndex", "CaptureStore", "PayloadCodecs", "Threads",
+        "ZeroMQ",
+        "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

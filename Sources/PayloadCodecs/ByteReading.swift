@@ -12,6 +12,14 @@ extension RawSpan {
     UInt64(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
   }
 
+  /// The bits at `offset`, in the machine's byte order.
+  @inline(__always)
+  func load<Value: FixedWidthInteger & BitwiseCopyable>(
+    _ type: Value.Type, at offset: Int
+  ) -> Value {
+    unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: type)
+  }
+
   /// These bytes without the NUL at their end, if there is one.
   var withoutTerminator: RawSpan {
     @_lifetime(copy self) get {

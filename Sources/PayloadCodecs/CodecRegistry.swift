@@ -7,7 +7,9 @@ public struct CodecRegistry: Sendable {
   public static let examinedBytesMax = 64 * 1024
 
   /// Every codec that zcap knows.
-  public static let standard = CodecRegistry([EmptyCodec(), JSONCodec(), TextCodec()])
+  public static let standard = CodecRegistry([
+    EmptyCodec(), JSONCodec(), PickleCodec(), MessagePackCodec(), TextCodec(),
+  ])
 
   private let codecs: [any Codec]
 

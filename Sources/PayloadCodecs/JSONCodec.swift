@@ -34,7 +34,7 @@ public struct JSONCodec: Codec {
 
 extension RawSpan {
   /// These bytes without the byte order mark that some writers put before UTF-8.
-  fileprivate var withoutByteOrderMark: RawSpan {
+  var withoutByteOrderMark: RawSpan {
     @_lifetime(copy self) get {
       guard byteCount >= 3, byte(at: 0) == 0xEF, byte(at: 1) == 0xBB, byte(at: 2) == 0xBF else {
         return self

@@ -22,6 +22,14 @@ public struct JSONOutput: Sendable {
   private var open: [Container] = []
   /// The next value or key follows another one in its container.
   private var needsComma = false
+  /// Keys that are values and not finished, the outermost first.
+  private var openKeys: [OpenKey] = []
+
+  /// Where the JSON of a key starts, and how many containers hold the key.
+  private struct OpenKey {
+    var start: Int
+    var depth: Int
+  }
 
   public init(_ limits: DecodingLimits = DecodingLimits()) { self.limits = limits }
 
@@ -29,6 +37,7 @@ public struct JSONOutput: Sendable {
   public mutating func clear() {
     bytes.removeAll(keepingCapacity: true)
     open.removeAll(keepingCapacity: true)
+    openKeys.removeAll(keepingCapacity: true)
     needsComma = false
     values = 0
   }
@@ -60,8 +69,14 @@ extension JSONOutput {
 
   /// A number that the payload has as digits: `-12`, `3.5e7`; they are not checked.
   public mutating func number(digits: String, at offset: Int) throws(DecodingError) {
-    try begin(at: offset)
+    try begin(at: offset, reserving: digits.utf8.count)
     bytes += digits.utf8
+  }
+
+  /// The same, where they are bytes of the payload.
+  mutating func number(digits: RawSpan, at offset: Int) throws(DecodingError) {
+    try begin(at: offset, reserving: digits.byteCount)
+    append(digits)
   }
 
   public mutating func double(_ value: Double, at offset: Int) throws(DecodingError) {
@@ -88,34 +103,41 @@ extension JSONOutput {
   }
 
   public mutating func string(_ value: String, at offset: Int) throws(DecodingError) {
-    try begin(at: offset)
     try quote(unsafe value.utf8.span.bytes, at: offset)
   }
 
   /// Text of a payload; bytes where it is no UTF-8.
   public mutating func string(utf8 value: RawSpan, at offset: Int) throws(DecodingError) {
     guard value.isUTF8 else { return try binary(value, at: offset) }
-    try begin(at: offset)
     try quote(value, at: offset)
+  }
+
+  /// What stands between the quotes of a JSON string, which is not checked.
+  mutating func string(json value: RawSpan, at offset: Int) throws(DecodingError) {
+    try quote(value, isEscaped: true, at: offset)
   }
 
   /// Bytes: see the table of this type.
   public mutating func binary(_ value: RawSpan, at offset: Int) throws(DecodingError) {
-    let shown = min(value.byteCount, limits.binaryBytes)
     try beginObject(at: offset)
+    try binaryMembers(value, at: offset)
+    endObject()
+  }
+
+  /// The members by which an object that is open shows bytes.
+  public mutating func binaryMembers(_ value: RawSpan, at offset: Int) throws(DecodingError) {
+    let shown = min(value.byteCount, limits.binaryBytes)
     try key("$bytes", at: offset)
     try base64(value.extracting(0..<shown), at: offset)
     if shown < value.byteCount {
       try key("$size", at: offset)
       try integer(value.byteCount, at: offset)
     }
-    endObject()
   }
 
   /// Bytes as a string of base64 alone.
   public mutating func base64(_ value: RawSpan, at offset: Int) throws(DecodingError) {
-    try begin(at: offset)
-    try reserve(value.byteCount / 3 * 4 + 6, at: offset)
+    try begin(at: offset, reserving: value.byteCount / 3 * 4)
     bytes.append(UInt8(ascii: "\""))
     var index = 0
     while index < value.byteCount {
@@ -154,7 +176,6 @@ extension JSONOutput {
 
   /// The name of the value that is written next.
   public mutating func key(_ name: String, at offset: Int) throws(DecodingError) {
-    try beginKey(at: offset)
     try quote(unsafe name.utf8.span.bytes, at: offset)
     endKey()
   }
@@ -162,32 +183,54 @@ extension JSONOutput {
   /// A name that the payload has as text; false, and nothing is written, where it is no UTF-8.
   public mutating func key(utf8 name: RawSpan, at offset: Int) throws(DecodingError) -> Bool {
     guard name.isUTF8 else { return false }
-    try beginKey(at: offset)
     try quote(name, at: offset)
     endKey()
     return true
   }
 
-  /// A name that is any value: `write` writes it, and its JSON as text is the name.
-  public mutating func key(
-    at offset: Int, _ write: (inout JSONOutput) throws(DecodingError) -> Void
-  ) throws(DecodingError) {
-    var inner = JSONOutput(limits)
-    inner.values = values
-    // It counts as deep as it stands.
-    inner.open = open
-    let depth = open.count
-    try write(&inner)
-    precondition(inner.open.count == depth, "a key is one value")
-    values = inner.values
-    try beginKey(at: offset)
-    try quote(unsafe inner.bytes.span.bytes, at: offset)
+  /// A name as a JSON string has it between the quotes, which is not checked.
+  mutating func key(json name: RawSpan, at offset: Int) throws(DecodingError) {
+    try quote(name, isEscaped: true, at: offset)
     endKey()
   }
 
-  /// Ends what is open, after an error: the beginning of a value becomes one.
+  /// Begins a name that is any value: the value that is written next is the key, up to
+  /// ``endValueKey(at:)``, and its JSON as text is the name.
+  public mutating func beginValueKey() {
+    openKeys.append(OpenKey(start: bytes.count, depth: open.count))
+  }
+
+  public mutating func endValueKey(at offset: Int) throws(DecodingError) {
+    let key = openKeys.removeLast()
+    precondition(key.depth == open.count, "a key is one value")
+    // The comma before the key is no part of it.
+    let start =
+      key.start < bytes.count && bytes[key.start] == ASCII.comma ? key.start + 1 : key.start
+    let json = Array(bytes[start...])
+    bytes.removeSubrange(key.start...)
+    needsComma = start > key.start
+    try quote(unsafe json.span.bytes, at: offset)
+    endKey()
+  }
+
+  /// A name that is any value: `write` writes it.
+  public mutating func key(
+    at offset: Int, _ write: (inout JSONOutput) throws(DecodingError) -> Void
+  ) throws(DecodingError) {
+    beginValueKey()
+    try write(&self)
+    try endValueKey(at: offset)
+  }
+
+  /// Ends what is open, after an error: the beginning of a value becomes one. A key that was not
+  /// finished is left out.
   public mutating func closeAll() {
-    if bytes.last == UInt8(ascii: ":") { bytes += "null".utf8 }
+    if let key = openKeys.first {
+      bytes.removeSubrange(min(key.start, bytes.count)...)
+      open.removeLast(open.count - key.depth)
+      openKeys.removeAll()
+    }
+    if bytes.last == ASCII.colon { bytes += "null".utf8 }
     while let container = open.last { end(container == .array ? "]" : "}") }
   }
 }
@@ -195,11 +238,17 @@ extension JSONOutput {
 // MARK: - Text
 
 extension JSONOutput {
-  private mutating func begin(at offset: Int) throws(DecodingError) {
+  /// Nothing is written where it throws.
+  private mutating func begin(
+    at offset: Int, reserving count: Int = 0
+  ) throws(DecodingError) {
+    if values >= limits.values { throw DecodingError(.limit, at: offset, "too many values") }
+    // 48: a comma, and the longest number of a fixed width.
+    if count > limits.outputBytes - bytes.count - 48 {
+      throw DecodingError(.limit, at: offset, "too long to be shown")
+    }
     values += 1
-    if values > limits.values { throw DecodingError(.limit, at: offset, "too many values") }
-    try reserve(32, at: offset)
-    if needsComma { bytes.append(UInt8(ascii: ",")) }
+    if needsComma { bytes.append(ASCII.comma) }
     needsComma = !open.isEmpty
   }
 
@@ -219,43 +268,57 @@ extension JSONOutput {
     needsComma = !open.isEmpty
   }
 
-  private mutating func beginKey(at offset: Int) throws(DecodingError) { try begin(at: offset) }
-
   private mutating func endKey() {
     bytes.append(UInt8(ascii: ":"))
     needsComma = false
   }
 
-  private mutating func reserve(_ count: Int, at offset: Int) throws(DecodingError) {
-    if bytes.count + count > limits.outputBytes {
-      throw DecodingError(.limit, at: offset, "too long to be shown")
-    }
-  }
-
-  /// Escapes what JSON must: quotes, backslashes and control characters; DEL and the C1 controls too,
-  /// since terminals take them for commands.
-  private mutating func quote(_ text: RawSpan, at offset: Int) throws(DecodingError) {
-    try reserve(text.byteCount + 2, at: offset)
-    bytes.append(UInt8(ascii: "\""))
+  /// Writes `text` as a string. Nothing is written where it throws.
+  ///
+  /// Escapes what JSON must: quotes, backslashes and control characters; DEL and the C1 controls
+  /// too, since terminals take them for commands.
+  ///
+  /// - Parameter isEscaped: `text` has JSON's escapes: only DEL and the C1 controls are left to do.
+  private mutating func quote(
+    _ text: RawSpan, isEscaped: Bool = false, at offset: Int
+  ) throws(DecodingError) {
+    let start = bytes.count
+    try begin(at: offset, reserving: text.byteCount)
+    bytes.append(ASCII.quote)
     var index = 0
     while index < text.byteCount {
-      let byte = text.byte(at: index)
-      switch byte {
-      case UInt8(ascii: "\""): bytes += "\\\"".utf8
-      case UInt8(ascii: "\\"): bytes += "\\\\".utf8
-      case 0x0A: bytes += "\\n".utf8
-      case 0x0D: bytes += "\\r".utf8
-      case 0x09: bytes += "\\t".utf8
-      case 0..<0x20, 0x7F: escape(byte)
-      case 0xC2 where index + 1 < text.byteCount && text.byte(at: index + 1) < 0xA0:
-        escape(text.byte(at: index + 1))
-        index += 1
-      default: bytes.append(byte)
+      let end = text.endOfRun(from: index, of: .stringContent)
+      append(text.extracting(index..<end))
+      guard end < text.byteCount else { break }
+      index = end + appendCharacter(of: text, at: end, isEscaped: isEscaped)
+      if bytes.count > limits.outputBytes {
+        bytes.removeSubrange(start...)
+        throw DecodingError(.limit, at: offset, "too long to be shown")
       }
-      index += 1
     }
-    bytes.append(UInt8(ascii: "\""))
-    try reserve(0, at: offset)
+    bytes.append(ASCII.quote)
+  }
+
+  /// Writes the character at `index` as a string has it; returns the bytes of `text` that it took.
+  private mutating func appendCharacter(of text: RawSpan, at index: Int, isEscaped: Bool) -> Int {
+    let byte = text.byte(at: index)
+    switch byte {
+    case ASCII.quote where !isEscaped: bytes += "\\\"".utf8
+    case ASCII.backslash where !isEscaped: bytes += "\\\\".utf8
+    case ASCII.lineFeed: bytes += "\\n".utf8
+    case ASCII.carriageReturn: bytes += "\\r".utf8
+    case ASCII.tab: bytes += "\\t".utf8
+    case 0..<0x20, 0x7F: escape(byte)
+    case 0xC2 where index + 1 < text.byteCount && text.byte(at: index + 1) < 0xA0:
+      escape(text.byte(at: index + 1))
+      return 2
+    default: bytes.append(byte)
+    }
+    return 1
+  }
+
+  private mutating func append(_ text: RawSpan) {
+    unsafe text.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
   }
 
   private mutating func escape(_ byte: UInt8) {
@@ -268,9 +331,23 @@ extension JSONOutput {
 
 extension RawSpan {
   /// Whether these bytes are text in UTF-8.
-  var isUTF8: Bool {
-    unsafe withUnsafeBytes { bytes in
-      unsafe String(validating: bytes, as: UTF8.self) != nil
+  var isUTF8: Bool { isUTF8(upTo: byteCount) }
+
+  /// Whether the characters that start within the first `limit` bytes are UTF-8.
+  func isUTF8(upTo limit: Int) -> Bool {
+    let end = Swift.min(limit, byteCount)
+    // The last character may end behind the limit, by three bytes.
+    let read = extracting(first: end + Swift.min(3, byteCount - end))
+    var offset = 0
+    while true {
+      offset = read.endOfRun(from: offset, of: .printable)
+      guard offset < end else { return true }
+      if read.byte(at: offset) < 0x80 {
+        offset += 1
+      } else {
+        guard let length = try? read.scalarLength(at: offset) else { return false }
+        offset += length
+      }
     }
   }
 }

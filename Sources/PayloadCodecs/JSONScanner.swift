@@ -16,7 +16,7 @@ struct JSONScanner: ~Escapable {
   }
 
   private let bytes: RawSpan
-  private var offset = 0
+  private(set) var offset = 0
   private var nesting = JSONNesting()
 
   /// Whether all that was scanned is in the RFC's grammar: no NaN, no infinity.

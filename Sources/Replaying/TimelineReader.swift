@@ -95,12 +95,11 @@ private struct Feed {
   init(_ source: TimelineSource, number: Int, from position: Int64?, following: Bool) throws {
     self.source = source
     self.number = number
-    clock = RecordingClock(origin: source.origin)
-    let selection = source.selection(from: position)
+    clock = source.clock
     if following {
-      self.following = try source.index.following(selection)
+      self.following = try source.index.following(source.selection(from: position))
     } else {
-      stored = try source.index.messages(selection, pool: source.pool)
+      stored = try source.messages(from: position)
     }
   }
 

@@ -10,6 +10,8 @@ final class TimelineSource: @unchecked Sendable {
   let pool: SegmentPool
   /// When the first message that is sent was received, in Unix nanoseconds; nil where there is none.
   let beginning: Int64?
+  /// The clocks of the segment that it lies in.
+  private let reference: ClockPair?
   /// Unix nanoseconds of position 0 of the recording.
   var origin: Int64 = 0
 
@@ -29,7 +31,11 @@ final class TimelineSource: @unchecked Sendable {
       if Self.socket(of: message.record, sockets) != nil { first = message }
     }
     beginning = first?.unixNanoseconds
+    reference = first?.segment.header.clock
   }
+
+  /// Tells where in the recording messages are.
+  var clock: RecordingClock { RecordingClock(origin: origin, reference: reference) }
 
   /// Which socket a message goes out on; nil for none.
   func socket(of record: RecordHeader) -> Int? { Self.socket(of: record, sockets) }
@@ -45,6 +51,50 @@ final class TimelineSource: @unchecked Sendable {
     var later = selection
     later.from = max(selection.from ?? .min, origin &+ position)
     return later
+  }
+
+  /// Reads what is selected from a position of the recording on; nil is its beginning.
+  func messages(from position: Int64?) throws -> MessageReader {
+    guard let position else { return try index.messages(selection, pool: pool) }
+    let time = origin &+ position
+    let (reader, ahead) = try self.reader(at: time, upTo: position)
+    guard abs(ahead) > Self.clocksApart / 2 else { return reader }
+    // The real-time clock was set meanwhile, or has gone faster or slower: this much.
+    return try self.reader(at: time &+ ahead, upTo: position).reader
+  }
+
+  /// So far the real-time clock may be from the monotonic one, in one segment and the next: between
+  /// its looks at both the recorder may have had to wait.
+  private static let clocksApart: Int64 = 1_000_000
+
+  /// Finds the first message at a position, or behind it, about a time of the real-time clock: the
+  /// reader returns that message next. Also returns how far that clock was ahead of the position.
+  private func reader(
+    at time: Int64, upTo position: Int64
+  ) throws -> (reader: MessageReader, ahead: Int64) {
+    var wanted = selection
+    wanted.from = max(selection.from ?? .min, time &- Self.clocksApart)
+    var reader = try index.messages(wanted, pool: pool)
+    var clock = self.clock
+    var ahead: Int64?
+    // One message further on: it is not taken yet where it is the one.
+    var next = reader
+    while let message = try next.next() {
+      let place = clock.position(of: message.record, in: message.segment)
+      ahead = ahead ?? (message.unixNanoseconds &- origin &- place)
+      if place >= position { break }
+      reader = next
+    }
+    return (reader, try ahead ?? aheadAtEnd())
+  }
+
+  /// The same, of the last segment.
+  private func aheadAtEnd() throws -> Int64 {
+    guard let number = try index.capture.segmentFiles().last?.number,
+      let clock = try pool.segment(number)?.header.clock,
+      let reference, clock.bootID == reference.bootID
+    else { return 0 }
+    return clock.unixOffset &- reference.unixOffset
   }
 
   /// About where the recording ends: nanoseconds from position 0.
@@ -64,7 +114,13 @@ final class TimelineSource: @unchecked Sendable {
   /// The last message of each stream with one of these topics, before a position of the recording
   /// or, where that is nil, before where the selection begins; those that are sent.
   func state(_ topics: [[UInt8]], before position: Int64?) throws -> [RecordedMessage] {
-    guard !topics.isEmpty, let time = selection(from: position).from else { return [] }
+    guard !topics.isEmpty else { return [] }
+    var time = selection(from: position).from
+    if position != nil {
+      var reader = try messages(from: position)
+      if let first = try reader.next() { time = first.unixNanoseconds }
+    }
+    guard let time else { return [] }
     var state = Selection()
     state.topicPrefixes = topics
     state.endpoints = selection.endpoints

@@ -21,8 +21,9 @@ struct Zcap: ParsableCommand {
       """,
     version: "zcap \(version) (libzmq \(libraryVersion))",
     subcommands: [
-      RecordCommand.self, TriggerCommand.self, ListCommand.self, ReplayCommand.self,
-      VerifyCommand.self, RecoverCommand.self, ReindexCommand.self, BenchCommand.self,
+      RecordCommand.self, TriggerCommand.self, ListCommand.self, CatCommand.self,
+      ReplayCommand.self, VerifyCommand.self, RecoverCommand.self, ReindexCommand.self,
+      BenchCommand.self,
     ])
 
   static func main() {
@@ -85,7 +86,7 @@ struct Zcap: ParsableCommand {
     "space": "5%, 2GiB or 0", "list": "2,3", "key=value": "rig=A",
     "rule": "auto, frame, delimiter:/ or prefix:4", "old=new": "camera/=camera2/",
     "recorded=new": "tcp://10.0.0.7:5555=tcp://127.0.0.1:6000",
-    "field": "imu/:frame=1:offset=8:f64le:unix",
+    "glob#n=tag": "'sensor/*#1=msgpack'", "field": "imu/:frame=1:offset=8:f64le:unix",
   ]
 
   /// An example for who gave a value that an option does not understand.

@@ -18,9 +18,10 @@ import Testing
     }
   }
 
-  /// The messages of a capture with a segment for each recording, by clocks of its own.
-  private func messages(_ recordings: [Recording]) throws -> [RecordedMessage] {
-    let directory = try TemporaryDirectory()
+  /// A capture with a segment for each recording, by clocks of its own.
+  private func made(
+    _ recordings: [Recording], in directory: borrowing TemporaryDirectory
+  ) throws -> IndexReader {
     let capture = try Capture.recorded(directory.file("c"), [])
     try FileManager.default.removeItem(atPath: CapturePath.segment(capture.path, 0))
     var sequence: UInt64 = 0
@@ -40,8 +41,13 @@ import Testing
       header.write(to: UnsafeMutableRawBufferPointer(rebasing: writer.mapping.buffer[..<4096]))
       try writer.seal(nextSequence: sequence)
     }
-    let reader = try IndexReader(capture)
-    var found = try reader.messages(Selection(), pool: SegmentPool(capture))
+    return try IndexReader(capture)
+  }
+
+  private func messages(_ recordings: [Recording]) throws -> [RecordedMessage] {
+    let directory = try TemporaryDirectory()
+    let index = try made(recordings, in: directory)
+    var found = try index.messages(Selection(), pool: SegmentPool(index.capture))
     var messages: [RecordedMessage] = []
     while let message = try found.next() { messages.append(message) }
     return messages
@@ -70,6 +76,33 @@ import Testing
       Recording(unix: hour, monotonic: 20, [20, 35]),
     ]
     #expect(try positions(recordings) == [0, 10, 20, 35])
+  }
+
+  /// What a segment says of the real-time clock is another figure in each: by what passed between two
+  /// looks, or because the clock was set.
+  @Test(arguments: [
+    [0, 0, 0], [0, 400_000, -200_000], [0, -400_000, 200_000], [0, 30_000_000, 60_000_000],
+    [0, 3_600_000_000_000, 7_200_000_000_000],
+  ])
+  func aSeekGoesWhereThePositionIsWhateverTheWallClockSaid(differences: [Int64]) throws {
+    let times: [[Int64]] = [[0, 10, 20], [30, 40, 50], [60, 70, 70]].map {
+      $0.map { $0 * 1_000_000 }
+    }
+    let base: Int64 = 9_000_000_000_000
+    let recordings = zip(times, differences).map { times, difference in
+      Recording(unix: base + times[0] + difference, monotonic: times[0], times)
+    }
+    let directory = try TemporaryDirectory()
+    let index = try made(recordings, in: directory)
+    let all = times.flatMap(\.self)
+    for position in Set(all.flatMap { [$0 - 1, $0, $0 + 1] }).sorted() where position > 0 {
+      let source = try TimelineSource(ReplaySource(index), sockets: [0])
+      source.origin = try #require(source.beginning)
+      var reader = try TimelineReader([source], from: position)
+      var found: [Int64] = []
+      while case .message(let message) = try reader.next() { found.append(message.position) }
+      #expect(found == all.filter { $0 >= position }, "from \(position)")
+    }
   }
 
   @Test func fromBootToBootTheWallClockBridgesTheGap() throws {

@@ -144,6 +144,13 @@ extension BadInput {
   ]
 
   static let listings: [BadInput] = [
+    .init(["cat", "missing"], mention: "missing: no such capture", exit: 1),
+    .init(["cat", "good", "--limit", "0"], mention: "--limit 0"),
+    .init(["cat", "good", "--json", "--raw"], mention: "one of them"),
+    .init(["cat", "good", "--as", "1=json"], mention: "'1=json'"),
+    .init(["cat", "good", "--as", "*#1=protobuf(A)"], mention: "protobuf(A)"),
+    .init(["cat", "good", "--schema", "$D/absent"], mention: "$D/absent"),
+    .init(["cat", "good", "--schema", "/proc/self/cmdline"], mention: "/proc/self/cmdline"),
     .init(["ls", "missing"], mention: "missing: no such capture", exit: 1),
     .init(["ls", "folder"], mention: "folder: not a capture", exit: 1),
     .init(["ls", "file"], mention: "file: not a capture", exit: 1),

@@ -32,17 +32,7 @@ struct ListCommand: ParsableCommand, CheckedCommand {
 
   @OptionGroup var selection: SelectionOptions
 
-  @Option(
-    name: .customLong("endpoint"),
-    help: ArgumentHelp(
-      "Only this endpoint, as recorded (repeatable).", valueName: "address"))
-  var endpoints: [String] = []
-
-  @Option(
-    name: .customLong("codec"),
-    help: ArgumentHelp(
-      "Only this tag, of a message or of one of its frames (repeatable).", valueName: "tag"))
-  var codecs: [String] = []
+  @OptionGroup var filter: FilterOptions
 
   @Option(help: ArgumentHelp("At most this many messages, or events.", valueName: "rows"))
   var limit: Int?
@@ -54,10 +44,10 @@ struct ListCommand: ParsableCommand, CheckedCommand {
     if messages && capture == nil { throw ValidationError("--messages: name a capture") }
     if events && capture == nil { throw ValidationError("--events: name a capture") }
     if events && messages { throw ValidationError("--events and --messages: one at a time") }
-    if events && !(selection.topics.isEmpty && codecs.isEmpty) {
+    if events && !(selection.topics.isEmpty && filter.codecs.isEmpty) {
       throw ValidationError("--events: events have no topic and no codec; leave -t and --codec")
     }
-    let isSelecting = !selection.topics.isEmpty || !endpoints.isEmpty || !codecs.isEmpty
+    let isSelecting = !selection.topics.isEmpty || !filter.isEmpty
     if isSelecting && capture == nil {
       throw ValidationError("-t, --endpoint and --codec: name a capture")
     }
@@ -74,14 +64,7 @@ struct ListCommand: ParsableCommand, CheckedCommand {
       return
     }
     let index = try IndexReader(Capture(path: Store.path(forExisting: capture)))
-    var selection = try selection.resolved(in: index)
-    let known = index.capture.manifest.endpoints.map(\.address)
-    for endpoint in endpoints where !known.contains(endpoint) {
-      throw ValidationError(
-        "--endpoint \(endpoint): the capture has \(known.joined(separator: ", "))")
-    }
-    selection.endpoints = endpoints
-    selection.codecs = codecs
+    let selection = try filter.apply(to: selection.resolved(in: index), in: index)
     var losses = try list(index, selection)
     if requireComplete { losses = try CompletenessReport.doubts(index) ?? losses }
     if let losses {

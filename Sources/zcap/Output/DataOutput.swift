@@ -15,6 +15,25 @@ struct DataOutput: ~Copyable {
   mutating func writeLine(_ line: String) {
     buffer.append(contentsOf: line.utf8)
     buffer.append(UInt8(ascii: "\n"))
+    flushIfFull()
+  }
+
+  mutating func write(text: some StringProtocol) {
+    buffer.append(contentsOf: text.utf8)
+    flushIfFull()
+  }
+
+  mutating func write(_ bytes: [UInt8]) {
+    buffer.append(contentsOf: bytes)
+    flushIfFull()
+  }
+
+  mutating func write(_ bytes: RawSpan) {
+    bytes.withUnsafeBytes { buffer.append(contentsOf: $0) }
+    flushIfFull()
+  }
+
+  private mutating func flushIfFull() {
     if buffer.count >= Self.bufferSize { flush() }
   }
 
@@ -23,7 +42,7 @@ struct DataOutput: ~Copyable {
     var written = 0
     while written < buffer.count && !isClosed {
       let result = buffer[written...].withUnsafeBytes {
-        write(STDOUT_FILENO, $0.baseAddress, $0.count)
+        Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count)
       }
       if result >= 0 {
         written += result
