@@ -47,7 +47,9 @@ private struct PickleJSON: ~Escapable {
     case .int(let value): try output.integer(value, at: end)
     case .double(let value): try output.double(value, at: end)
     case .long(let bytes): try long(bytes, to: &output)
-    case .digits(let bytes): try digits(bytes, to: &output)
+    case .digits(let bytes, let isNegative):
+      let digits = String(decoding: self.bytes(bytes), as: UTF8.self)
+      try output.number(digits: (isNegative ? "-" : "") + digits, at: end)
     case .text(let bytes): try text(bytes, to: &output)
     case .bytes(let bytes): try binary(bytes, to: &output)
     case .extensionCode(let code): try member("$extension", .int(code), to: &output)
@@ -190,16 +192,6 @@ extension PickleJSON {
     } else {
       try output.binary(machine.cursor.bytes.extracting(bytes.range), at: end)
     }
-  }
-
-  /// A number of JSON has no zeros in front.
-  private func digits(_ bytes: PickleBytes, to output: inout JSONOutput) throws(DecodingError) {
-    let text = self.bytes(bytes)
-    let isNegative = text.first == ASCII.minus
-    let digits = text.dropFirst(isNegative ? 1 : 0).drop { $0 == UInt8(ascii: "0") }
-    if digits.isEmpty { return try output.integer(0, at: end) }
-    let shown = String(decoding: digits, as: UTF8.self)
-    try output.number(digits: (isNegative ? "-" : "") + shown, at: end)
   }
 
   private func long(_ bytes: PickleBytes, to output: inout JSONOutput) throws(DecodingError) {

@@ -47,11 +47,13 @@ struct PickleMachine: ~Escapable {
     _ opcode: PickleOpcode, _ argument: PickleArgument, at start: Int
   ) throws(DecodingError) {
     switch opcode {
-    case .mark: marks.append(stack.count)
+    case .mark:
+      try check(marks.count, at: start)
+      marks.append(stack.count)
     case .pop:
       if marks.last == stack.count { marks.removeLast() } else { _ = try pop(at: start) }
     case .popMark: _ = try popToMark(at: start)
-    case .duplicate: stack.append(try top(at: start))
+    case .duplicate: try pushAgain(try top(at: start), at: start)
     case .proto:
       if case .number(let version) = argument, version > 5 {
         throw DecodingError(.unsupported, at: start, "pickle protocol \(version)")
@@ -84,11 +86,23 @@ extension PickleMachine {
   }
 
   mutating func add(_ value: PickleValue, at start: Int) throws(DecodingError) -> PickleReference {
-    guard values.count < valuesMax else {
-      throw DecodingError(.limit, at: start, "too many values")
-    }
+    try check(values.count, at: start)
     values.append(value)
     return PickleReference(values.count - 1)
+  }
+
+  /// Puts a value there that is there already.
+  private mutating func pushAgain(
+    _ value: PickleReference, at start: Int
+  ) throws(DecodingError) {
+    try check(stack.count, at: start)
+    stack.append(value)
+  }
+
+  /// Bounds the memory of the stack, the marks, the memo and the values, of which each takes an
+  /// instruction of a byte or two to grow.
+  private func check(_ count: Int, at start: Int) throws(DecodingError) {
+    guard count < valuesMax else { throw DecodingError(.limit, at: start, "too many values") }
   }
 
   /// Values below a mark are out of reach.
@@ -131,8 +145,9 @@ extension PickleMachine {
       guard let value = memo[key] else {
         throw DecodingError(.malformed, at: start, "nothing is remembered as \(key)")
       }
-      stack.append(value)
+      try pushAgain(value, at: start)
     default:
+      try check(memo.count, at: start)
       memo[key] = try top(at: start)
     }
   }

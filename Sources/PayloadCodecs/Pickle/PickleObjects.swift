@@ -126,9 +126,8 @@ extension PickleMachine {
       case 0xC2...0xC3 where index + 1 < Int(text.count):
         made.append(byte << 6 | self.byte(of: text, at: index + 1) & 0x3F)
         index += 2
-      default:
-        made.removeSubrange(first...)
-        return nil
+      // What was made stays, unused: it is counted, so that nobody asks for it again and again.
+      default: return nil
       }
     }
     return try add(.bytes(madeBytes(from: first)), at: start)

@@ -16,7 +16,8 @@ extension PickleMachine {
     case (.newFalse, _): return .bool(false)
     case (_, .number(let number)): return .int(number)
     case (_, .double(let double)): return .double(double)
-    case (.long1, .bytes(let range)), (.long4, .bytes(let range)): return .long(PickleBytes(range))
+    case (.long1, .bytes(let range)), (.long4, .bytes(let range)):
+      return .long(PickleBytes(significant(range)))
     case (.bytes1, .bytes(let range)), (.bytes4, .bytes(let range)),
       (.bytes8, .bytes(let range)), (.byteArray8, .bytes(let range)):
       return .bytes(PickleBytes(range))
@@ -45,7 +46,32 @@ extension PickleMachine {
     guard isDecimal(digits) else {
       throw DecodingError(.malformed, at: start, "digits expected")
     }
-    return .digits(PickleBytes(digits))
+    return number(digits)
+  }
+
+  /// JSON has no zeros in front of a number. They are left out once, and not each time that the
+  /// number is shown: a value may be shown millions of times.
+  private func number(_ digits: Range<Int>) -> PickleValue {
+    let isNegative = cursor.bytes.byte(at: digits.lowerBound) == ASCII.minus
+    let first = digits.lowerBound + (isNegative ? 1 : 0)
+    guard
+      let start = (first..<digits.upperBound).first(where: {
+        cursor.bytes.byte(at: $0) != UInt8(ascii: "0")
+      })
+    else { return .int(0) }
+    return .digits(PickleBytes(start..<digits.upperBound), isNegative: isNegative)
+  }
+
+  /// A number in two's complement without the bytes at its end that only repeat the sign, likewise.
+  private func significant(_ range: Range<Int>) -> Range<Int> {
+    var end = range.upperBound
+    while end - range.lowerBound >= 2 {
+      let last = cursor.bytes.byte(at: end - 1)
+      let isNegative = cursor.bytes.byte(at: end - 2) >= 0x80
+      guard last == (isNegative ? 0xFF : 0) else { break }
+      end -= 1
+    }
+    return range.lowerBound..<end
   }
 
   private func isDecimal(_ line: Range<Int>) -> Bool {
@@ -175,8 +201,11 @@ extension PickleMachine {
 
   /// Asks for room for bytes that are made of those of the payload. A pickle that has them made of the
   /// same ones again and again is hostile: Python writes each once.
+  ///
+  /// Why four times: protocol 0 has a byte as a character of Latin-1, which is two bytes as text, and
+  /// is asked for as many when it is a byte again.
   func reserve(_ count: Int, at start: Int) throws(DecodingError) {
-    if made.count + count > 2 * cursor.bytes.byteCount {
+    if made.count + count > 4 * cursor.bytes.byteCount {
       throw DecodingError(.limit, at: start, "too many bytes are made of the same")
     }
   }

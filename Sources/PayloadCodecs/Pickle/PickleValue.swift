@@ -9,8 +9,8 @@ enum PickleValue {
   case int(Int64)
   /// Two's complement, little-endian, of any length.
   case long(PickleBytes)
-  /// Decimal digits, with a sign or not.
-  case digits(PickleBytes)
+  /// Decimal digits, the first of them not 0.
+  case digits(PickleBytes, isNegative: Bool)
   case double(Double)
   /// Python's `str`, in UTF-8 or what is wrong of it.
   case text(PickleBytes)
