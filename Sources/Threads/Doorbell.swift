@@ -22,14 +22,16 @@ public final class Doorbell: Sendable {
 
   /// To be called after leaving what it is about.
   public func ring() {
-    rung.store(true, ordering: .releasing)
+    // In this order, and `silence` in the same: where one comes between, the flag says it rings and
+    // the descriptor does not, which wakes nobody in vain. The other way round would wake forever.
     eventfd_write(fileDescriptor, 1)
+    rung.store(true, ordering: .sequentiallyConsistent)
   }
 
   /// To be called before looking at what was left: what is left later rings anew.
   public func silence() {
+    rung.store(false, ordering: .sequentiallyConsistent)
     var count: eventfd_t = 0
     _ = unsafe eventfd_read(fileDescriptor, &count)
-    rung.store(false, ordering: .sequentiallyConsistent)
   }
 }
