@@ -321,7 +321,7 @@ struct Player: ~Copyable {
       case .toggle: pausedAt == nil ? pause(at: now) : resume(at: now)
       case .step(let count):
         pause(at: now)
-        stepsLeft += max(0, count)
+        stepsLeft += min(max(0, count), .max - stepsLeft)
       case .seek(let position): target = position
       case .move(let distance): target = (target ?? here(item, at: now)) &+ distance
       case .nextMark: target = try stage.nextMark(target ?? here(item, at: now)) ?? target
