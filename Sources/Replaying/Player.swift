@@ -283,6 +283,8 @@ struct Player: ~Copyable {
     let socket = stage.sockets[Int(item.socket)]
     let begun = CaptureClock.monotonicNanoseconds()
     var counted = begun
+    /// Since when nobody was dropped for it.
+    var stalledSince = begun
     var slowest: (connection: CInt, name: String?)?
     while !stage.stop.isRequested {
       let isSent = try offer(item, waiting: true)
@@ -296,13 +298,18 @@ struct Player: ~Copyable {
         if plan.late == .keepGaps { pacer.delay(by: now - begun) }
         return true
       }
-      if let limit = plan.stallNanosecondsMax, now - begun > limit {
+      // A peer that waits for its answers to be read takes nothing meanwhile.
+      if plan.kind == .dealer { try socket.readPeers() }
+      if let limit = plan.stallNanosecondsMax, now - stalledSince > limit {
         guard plan.stall == .dropPeer, let slowest else {
           throw ReplayError.stalled(
             endpoint: socket.address, peer: slowest?.name, seconds: Double(limit) / 1e9)
         }
         socket.drop(slowest.connection)
         summary.peersDropped += 1
+        stalledSince = now
+        // Its number may be another connection's by now.
+        slowest = nil
       }
     }
     return false
