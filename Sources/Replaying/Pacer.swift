@@ -58,7 +58,7 @@ struct Pacer {
       now = CaptureClock.monotonicNanoseconds()
     }
     while now < deadline {
-      if bell.isRung { return nil }
+      if bell.isRung || stop.isRequested { return nil }
       now = CaptureClock.monotonicNanoseconds()
     }
     return now
