@@ -44,8 +44,13 @@ enum FileFaults {
   /// Source: `signal-safety(7)`, of `tcsetattr`, too.
   private static func end(with line: Line) -> Never {
     line.write()
-    if var before = terminal { tcsetattr(STDIN_FILENO, TCSANOW, &before) }
+    giveTerminalBack()
     _exit(1)
+  }
+
+  /// Before the process ends at once.
+  static func giveTerminalBack() {
+    if var before = terminal { tcsetattr(STDIN_FILENO, TCSANOW, &before) }
   }
 
   private static func handle(_ signal: CInt, _ handler: @escaping @convention(c) (CInt) -> Void) {

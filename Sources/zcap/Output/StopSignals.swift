@@ -27,6 +27,7 @@ enum StopSignals {
         sigwait(&waited, &received)
       } while CaptureClock.monotonicNanoseconds() - requested < echoNanoseconds
       Console.complain("stopped at once; what was committed is in the capture")
+      FileFaults.giveTerminalBack()
       _exit(128 + received)
     }
     return token
