@@ -93,8 +93,8 @@ struct TopicMappingArgument: ExpressibleByArgument {
   init?(argument: String) {
     guard let split = argument.firstIndex(of: "=") else { return nil }
     mapping = ReplayPlan.TopicMapping(
-      old: Array(argument[..<split].utf8),
-      new: Array(argument[argument.index(after: split)...].utf8))
+      old: RawArguments.bytes(of: String(argument[..<split])),
+      new: RawArguments.bytes(of: String(argument[argument.index(after: split)...])))
   }
 }
 
@@ -116,7 +116,7 @@ struct FieldStampArgument: ExpressibleByArgument {
     else { return nil }
     let prefix = parts.dropLast(4).joined(separator: ":")
     stamp = FieldStamp(
-      prefix: Array(prefix.utf8), frame: frame, offset: offset, format: format, clock: source,
+      prefix: RawArguments.bytes(of: prefix), frame: frame, offset: offset, format: format, clock: source,
       unit: unit)
   }
 
