@@ -95,12 +95,12 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
     let sources = try sources(indexes)
     let plan = try plan(indexes)
     let paths = indexes.map(\.capture.path)
+    FileFaults.tell(of: paths)
     if dryRun {
       try PreviewReport(plan: plan, captures: paths, isJSON: json)
         .show(ReplayPreview(sources, plan))
       return
     }
-    FileFaults.tell(of: paths)
     let stop = StopSignals.token()
     let verbs = ReplayControl()
     let replayer = try Replayer(sources, plan, stop: stop, control: verbs)
