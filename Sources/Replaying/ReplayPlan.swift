@@ -98,7 +98,7 @@ public struct ReplayPlan: Sendable {
   public var peersAwaited = 0
   /// How long to wait for them; nil is without limit.
   public var waitNanosecondsMax: Int64?
-  /// PUB: prefixes that a subscriber of every socket has asked for before the first message goes out:
+  /// PUB: prefixes that a subscriber of any socket has asked for before the first message goes out:
   /// for all of them, or for some that start so.
   public var topicsAwaited: [[UInt8]] = []
   /// Silences longer than this are played as if they were this long; nil keeps them.
