@@ -51,6 +51,9 @@ import ZeroMQ
     return ended
   }
 
+  /// As of the last update.
+  func isConnected(_ descriptor: CInt) -> Bool { connected.contains(descriptor) }
+
   /// The connection that has the most waiting for its peer; nil where none has.
   ///
   /// Source: `ioctl(2)`, SIOCOUTQ.

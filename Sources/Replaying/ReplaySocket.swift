@@ -16,6 +16,8 @@ import ZeroMQ
   private let connections: PeerConnections
   /// PUB: what each connection has subscribed to, and how often.
   private var subscriptions: [Int: [[UInt8]: Int]] = [:]
+  /// Connections that ended and whose subscriptions may still be on their way to us.
+  private var ended: Set<CInt> = []
   /// Subscriptions, or what a DEALER's peers answer.
   private var received = Message(reservingFrames: 1)
   private var rewriter: FrameRewriter?
@@ -65,9 +67,11 @@ import ZeroMQ
   }
 
   /// Reads what came from peers: each frame that an XPUB receives is a byte, 1 or 0, and a prefix. A
-  /// peer may subscribe to many, so peers are told apart by their connection.
+  /// peer may subscribe to many, so peers are told apart by their connection. Its number may be the
+  /// next peer's at once: that one is known to be there before anything of it can be read.
   func readPeers() throws(ZeroMQError) {
-    let ended = try connections.update()
+    let endedBefore = try connections.update()
+    for descriptor in endedBefore { subscriptions[Int(descriptor)] = nil }
     guard kind != .push else { return }
     while try socket.receive(into: &received, waiting: false) {
       // What libzmq itself takes back for a peer that is gone comes without a connection.
@@ -79,6 +83,9 @@ import ZeroMQ
       if subscriptions[peer]?.isEmpty == true { subscriptions[peer] = nil }
       hadPeer = hadPeer || isNew
     }
+    ended.formUnion(endedBefore)
+    ended.formUnion(try connections.update())
+    ended = ended.filter { !connections.isConnected($0) }
     for descriptor in ended { subscriptions[Int(descriptor)] = nil }
   }
 
