@@ -207,11 +207,16 @@ struct Player: ~Copyable {
         pass(item)
         return
       }
-      note(lateness, of: item)
     }
-    guard try send(item) else {
-      summary.isStopped = true
-      return
+    if try offer(item, waiting: false) {
+      if let deadline { note(now - deadline, of: item) }
+    } else {
+      guard try sendHeldUp(item) else {
+        summary.isStopped = true
+        return
+      }
+      // It has left now: what held it up counts.
+      if let deadline { note(CaptureClock.monotonicNanoseconds() - deadline, of: item) }
     }
     if let timing = stage.timing {
       timing.add(
@@ -266,11 +271,6 @@ struct Player: ~Copyable {
     stage.counters.publish(summary, position: place)
   }
 
-  /// Sends one message, waiting for its peers to have room. False when a stop was requested first.
-  private mutating func send(_ item: ReplayItem) throws -> Bool {
-    try offer(item, waiting: false) ? true : sendHeldUp(item)
-  }
-
   @inline(__always)
   private func offer(_ item: ReplayItem, waiting: Bool) throws(ZeroMQError) -> Bool {
     unsafe try stage.sockets[Int(item.socket)].send(
@@ -278,7 +278,8 @@ struct Player: ~Copyable {
       waiting: waiting)
   }
 
-  /// The same where there was no room.
+  /// Sends a message for which there was no room, waiting for its peers to have some. False when a stop
+  /// was requested first.
   private mutating func sendHeldUp(_ item: ReplayItem) throws -> Bool {
     let socket = stage.sockets[Int(item.socket)]
     let begun = CaptureClock.monotonicNanoseconds()
