@@ -26,6 +26,7 @@ public final class Replayer: @unchecked Sendable {
   private let sources: [TimelineSource]
   private let clock: ClockPublisher?
   private let timing: TimingLog?
+  private var timingFailure: ReplayError?
   private let topics: TopicNumbers?
   /// Of things that happened to the recordings, in order; nil until somebody asks.
   private var marks: [Int64]?
@@ -86,7 +87,6 @@ public final class Replayer: @unchecked Sendable {
     clock?.start()
     var summary = try play()
     clock?.finish()
-    try tellSources(of: &summary)
     if plan.kind == .pub {
       summary.endpointsWithoutPeer = sockets.filter { !$0.hadPeer }.map(\.address)
     }
@@ -94,6 +94,9 @@ public final class Replayer: @unchecked Sendable {
     let linger = min(plan.lingerNanoseconds, stop.isRequested ? Self.stoppedLinger : .max)
     summary.lingerNanoseconds = linger
     summary.isCutShort = end(lingerNanoseconds: linger)
+    // Whatever goes wrong from here on, what was handed over has been delivered.
+    if let timingFailure { throw timingFailure }
+    try tellSources(of: &summary)
     for source in sources {
       if let path = try source.pool.cut().first { throw ReplayError.cut(path: path) }
     }
@@ -104,7 +107,7 @@ public final class Replayer: @unchecked Sendable {
   private func play() throws -> ReplaySummary {
     var player = Player(stage())
     let result = Result { try player.play() }
-    try timing?.finish()
+    do { try timing?.finish() } catch { timingFailure = error }
     try result.get()
     var summary = player.summary
     summary.topics = topicLateness(player.latenessByTopic)

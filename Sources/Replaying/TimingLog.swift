@@ -73,8 +73,17 @@ final class TimingLog {
     state.withLock { $0.isDone = true }
     thread.join()
     if let failure = state.withLock({ $0.failure }) {
-      throw .timingUnwritable(path: path, reason: failure.localizedDescription)
+      throw .timingUnwritable(path: path, reason: Self.reason(of: failure))
     }
+  }
+
+  /// What the system says, where Foundation only says that it did not work.
+  private static func reason(of failure: any Error) -> String {
+    let underlying = (failure as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+    guard let underlying, underlying.domain == NSPOSIXErrorDomain else {
+      return failure.localizedDescription
+    }
+    return unsafe String(cString: strerror(CInt(underlying.code)))
   }
 
   private func handOver() {
