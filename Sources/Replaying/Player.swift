@@ -74,7 +74,7 @@ struct Player: ~Copyable {
 
   private mutating func playAll() throws {
     // The first batch is in memory before the clock starts.
-    _ = timeline!.next(&batch)
+    _ = timeline!.next(&batch, stop: stage.stop)
     pacer = Pacer(plan.pace, spinNanoseconds: plan.spinNanoseconds)
     begun = CaptureClock.monotonicNanoseconds()
     stage.counters.setPhase(.playing)
@@ -101,13 +101,16 @@ struct Player: ~Copyable {
     }
   }
 
-  /// The next message; nil at the end of the last loop.
+  /// The next message; nil at the end of the last loop, and where a stop was requested first.
   private mutating func nextItem() throws -> ReplayItem? {
     while nextIndex >= batch.items.count {
       summary.losses.take(batch.losses)
       for socket in stage.sockets { try socket.readPeers() }
       nextIndex = 0
-      if !timeline!.next(&batch) { return nil }
+      if !timeline!.next(&batch, stop: stage.stop) {
+        summary.isStopped = stage.stop.isRequested
+        return nil
+      }
     }
     return batch.items[nextIndex]
   }
@@ -379,7 +382,7 @@ struct Player: ~Copyable {
     timeline = stage.makeTimeline(start)
     batch.clear()
     batch.loop = loop
-    _ = timeline!.next(&batch)
+    _ = timeline!.next(&batch, stop: stage.stop)
     nextIndex = 0
     place = position
     let now = CaptureClock.monotonicNanoseconds()

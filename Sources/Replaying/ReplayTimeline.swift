@@ -63,19 +63,28 @@ final class ReplayTimeline: Sendable {
     }
   }
 
-  /// Exchanges a batch that was played for the next one, and waits for that. False at the end.
-  func next(_ batch: inout ReplayBatch) -> Bool {
+  /// How often a wait for a batch looks whether it is to go on: a recording that is followed may be
+  /// silent for hours.
+  private static let lookNanoseconds: Int64 = 50_000_000
+
+  /// Exchanges a batch that was played for the next one, and waits for that. False at the end, and
+  /// where a stop was requested first.
+  func next(_ batch: inout ReplayBatch, stop: StopToken) -> Bool {
     var spent: ReplayBatch? = ReplayBatch()
     swap(&spent!, &batch)
     spent!.clear()
     state.withLock { $0.spent.append(spent.take()!) }
-    let next = state.wait { state -> ReplayBatch?? in
-      isAwaited.store(state.ready.isEmpty)
-      if !state.ready.isEmpty { return .some(state.ready.removeFirst()) }
-      return state.isDone ? .some(nil) : nil
+    while !stop.isRequested {
+      let next = state.wait(nanoseconds: Self.lookNanoseconds) { state -> ReplayBatch?? in
+        isAwaited.store(state.ready.isEmpty)
+        if !state.ready.isEmpty { return .some(state.ready.removeFirst()) }
+        return state.isDone ? .some(nil) : nil
+      }
+      guard let next else { continue }
+      if let next { batch = next }
+      return next != nil
     }
-    if let next { batch = next }
-    return next != nil
+    return false
   }
 
   /// Ends the thread, wherever it is. Throws what went wrong on it.
