@@ -305,11 +305,12 @@ struct Player: ~Copyable {
       // A peer that waits for its answers to be read takes nothing meanwhile.
       if plan.kind == .dealer { try socket.readPeers() }
       if let limit = plan.stallNanosecondsMax, now - stalledSince > limit {
-        guard plan.stall == .dropPeer, let slowest else {
+        guard plan.stall == .dropPeer, let stalled = slowest else {
           throw ReplayError.stalled(
-            endpoint: socket.address, peer: slowest?.name, seconds: Double(limit) / 1e9)
+            endpoint: socket.address, peer: slowest.map { $0.name ?? "a peer" },
+            seconds: Double(limit) / 1e9)
         }
-        socket.drop(slowest.connection)
+        socket.drop(stalled.connection)
         summary.peersDropped += 1
         stalledSince = now
         // Its number may be another connection's by now.

@@ -6,6 +6,7 @@ public enum ReplayError: Error, CustomStringConvertible, Sendable {
   case unknownEndpoint(address: String, known: [String])
   case peersMissing(found: Int, wanted: Int, seconds: Double)
   case topicMissing(prefix: String, seconds: Double)
+  /// `peer`: nil where there is none.
   case stalled(endpoint: String, peer: String?, seconds: Double)
   case unreadable(reason: String)
   /// A file of a capture was cut while it was replayed.
@@ -26,8 +27,10 @@ public enum ReplayError: Error, CustomStringConvertible, Sendable {
       "only \(found) of \(wanted) subscribers came within \(seconds) s; nothing was sent"
     case .topicMissing(let prefix, let seconds):
       "nobody subscribed to \(prefix) within \(seconds) s; nothing was sent"
-    case .stalled(let endpoint, let peer, let seconds):
-      "\(endpoint): \(peer ?? "a peer") took nothing for \(seconds) s; "
+    case .stalled(let endpoint, nil, let seconds):
+      "\(endpoint): nobody took anything for \(seconds) s; --wait-subscribers 1 waits for a peer"
+    case .stalled(let endpoint, let peer?, let seconds):
+      "\(endpoint): \(peer) took nothing for \(seconds) s; "
         + "--on-stall drop-peer goes on without it"
     case .unreadable(let reason):
       "reading ahead failed: \(reason)"

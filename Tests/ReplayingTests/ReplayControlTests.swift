@@ -84,6 +84,13 @@ import ZeroMQ
     #expect(summary.messages == UInt64(expected.count) && summary.isStopped)
   }
 
+  @Test func asManyStepsAsThereAreNumbersAreAllOfIt() throws {
+    let replayer = try replayer()
+    for _ in 0..<2 { control.ask(.step(.max)) }
+    let (summary, numbers) = try play(replayer) { try waitForMessages(Self.count, replayer) }
+    #expect(numbers == Array(0..<Self.count) && summary.messages == UInt64(Self.count))
+  }
+
   @Test func nothingIsMissingOrDoubledWhateverTheRatesAndPausesAre() throws {
     var random = SplitMix64()
     let replayer = try replayer { $0.loops = nil }

@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 import Testing
 import ZeroMQ
@@ -65,6 +66,32 @@ import ZeroMQ
     let staying = try peer(.sub, socket.address)
     try staying.subscribe("a")
     try waitForPeers(1, socket)
+  }
+
+  /// The next peer soon has the descriptor of the one before.
+  @Test(arguments: ["ipc", "tcp"])
+  func aSubscriberThatComesAsAnotherLeavesIsAPeer(transport: String) throws {
+    let socket = try socket(.pub, over: transport)
+    for _ in 0..<20 {
+      var leaving: Socket? = try peer(.sub, socket.address)
+      try leaving?.subscribe("a")
+      try waitForPeers(1, socket)
+      leaving = nil
+      let coming = try Socket(.sub, in: Context())
+      let monitor = try Monitor(coming, .handshakeSucceeded)
+      try coming.set(.lingerMilliseconds, 0)
+      try coming.subscribe("b")
+      // Nobody looks at the socket until it has both to tell.
+      usleep(2_000)
+      try coming.connect(socket.address)
+      try waitFor("a connection") { try monitor.next() != nil }
+      usleep(2_000)
+      try waitFor("the one that came, alone", seconds: 10) {
+        try socket.countPeers() == 1 && socket.isAwaited(Array("b".utf8))
+          && !socket.isAwaited(Array("a".utf8))
+      }
+      withExtendedLifetime(coming) {}
+    }
   }
 
   @Test func aConnectionWithoutSubscriptionIsNoPeer() throws {

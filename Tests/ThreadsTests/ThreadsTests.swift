@@ -1,6 +1,8 @@
 import Glibc
+import Synchronization
 import Testing
-import Threads
+
+@testable import Threads
 
 @Suite struct WorkerThreadTests {
   @Test func joinReturnsAfterTheBodyHasRun() {
@@ -60,5 +62,49 @@ import Threads
       var item = pollfd(fd: token.fileDescriptor, events: Int16(POLLIN), revents: 0)
       #expect(poll(&item, 1, 0) == 1)
     }
+  }
+}
+
+@Suite struct DoorbellTests {
+  /// Whether who waits for it would be woken, again and again: its flag says no, its descriptor yes.
+  private func ringsForNobody(_ bell: Doorbell) -> Bool {
+    var item = pollfd(fd: bell.fileDescriptor, events: Int16(POLLIN), revents: 0)
+    return !bell.isRung && poll(&item, 1, 0) == 1
+  }
+
+  @Test func oneThatIsSilencedWhileItIsRungDoesNotRingForever() {
+    let rounds = 20_000
+    let bell = Doorbell()
+    let asked = Atomic<Int>(0)
+    let rung = Atomic<Int>(0)
+    let thread = WorkerThread(name: "ring") {
+      for round in 1...rounds {
+        while asked.load(ordering: .acquiring) < round {}
+        bell.ring()
+        rung.store(round, ordering: .releasing)
+      }
+    }
+    var faults = 0
+    for round in 1...rounds {
+      asked.store(round, ordering: .releasing)
+      while !bell.isRung {}
+      bell.silence()
+      while rung.load(ordering: .acquiring) < round {}
+      if ringsForNobody(bell) { faults += 1 }
+      bell.silence()
+    }
+    thread.join()
+    #expect(faults == 0)
+  }
+
+  @Test func whoSleepsIsWokenAndASilencedOneWakesNobody() {
+    let bell = Doorbell()
+    let stop = StopToken()
+    let thread = WorkerThread(name: "ring") { bell.ring() }
+    #expect(!stop.wait(untilMonotonicNanoseconds: .max / 2, bell: bell))
+    thread.join()
+    #expect(bell.isRung)
+    bell.silence()
+    #expect(!bell.isRung && !ringsForNobody(bell))
   }
 }

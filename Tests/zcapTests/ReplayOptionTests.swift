@@ -137,6 +137,30 @@ extension ZcapTests {
       #expect(run.standardError.contains("at \(endpoint)\(who)"), "\(run.standardError)")
     }
 
+    @Test func aTopicOfAnyBytesIsMapped() throws {
+      let rig = try Rig()
+      var capture = MadeCapture()
+      capture.entries.append(.init(nanoseconds: 0, frames: [[0xFF, 0x61], [1]]))
+      try capture.write(rig.capture("made"))
+      let endpoint = rig.endpoint("bytes")
+      let subscriber = try Subscriber(connecting: endpoint)
+      let words = ["replay", "made", "--bind", endpoint, "--wait-subscribers", "1", "--topic-map"]
+      let replay = try rig.start(
+        bytes: words.map { Array($0.utf8) } + [[0xFF] + Array("=new/".utf8)])
+      #expect(try subscriber.receiveAll().map(\.frames) == [[Array("new/a".utf8), [1]]])
+      #expect(try replay.wait().exitCode == 0)
+    }
+
+    @Test func aPeerThatIsNotThereIsNotToBeGoneOnWithout() throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(3, nanoseconds: 1).write(rig.capture("made"))
+      let run = try rig.run(
+        "replay", "made", "--type", "push", "--bind", rig.endpoint("none"), "--stall-timeout",
+        "200ms", "--on-stall", "drop-peer")
+      #expect(run.exitCode == 1, "\(run)")
+      #expect(run.standardError.contains("nobody took anything for 0.2 s"))
+    }
+
     @Test func aStallEndsTheReplayOrThePeer() throws {
       let rig = try Rig()
       let made = try stallingCapture(rig)

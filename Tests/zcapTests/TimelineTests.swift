@@ -139,6 +139,28 @@ extension ZcapTests {
       #expect(try replay.wait().exitCode == 0)
     }
 
+    @Test func aFollowerStopsWhileNothingComes() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start(["record", "-o", "live", publisher.endpoint])
+      try publisher.waitForSubscriptions()
+      try publisher.publish("one", "x")
+      try rig.waitForMessages(counted: 1, in: "live")
+      let endpoint = rig.endpoint("follow")
+      let subscriber = try Subscriber(connecting: endpoint)
+      let replay = try rig.start([
+        "replay", "live", "--follow", "--bind", endpoint, "--wait-subscribers", "1",
+        "--wait-timeout", "30s", "--json",
+      ])
+      #expect(try subscriber.receive(1)[0].frames[0] == Array("one".utf8))
+      replay.send(signal: SIGINT)
+      let run = try replay.wait(seconds: 10)
+      #expect(run.exitCode == 0, "\(run)")
+      #expect(try run.summary["messages"] == 1)
+      recorder.send(signal: SIGINT)
+      #expect(try recorder.wait().exitCode == 0)
+    }
+
     @Test func onlyWhatIsBeingRecordedCanBeFollowed() throws {
       let rig = try Rig()
       try MadeCapture.evenly(3, nanoseconds: 1).write(rig.capture("made"))
@@ -328,6 +350,8 @@ extension ZcapTests {
       #expect(run.exitCode == 0, "\(run)")
       let sent = try #require(Self.columns(path)["sent_ns"])
       #expect(sent.count == count)
+      // The one that was held up was late, which is told although the others moved.
+      #expect(try #require(run.summary.number("lateness_max_s")) > 0.2)
       // Behind the stall the tail has its gaps, but for what is less than a millisecond late.
       let gaps = zip(sent.suffix(20), sent.suffix(19)).map { $1 - $0 }
       #expect(gaps.allSatisfy { $0 >= 8_000_000 }, "\(gaps)")
@@ -357,7 +381,51 @@ extension ZcapTests {
       #expect(try replay.wait().exitCode == 0)
     }
 
-    // MARK: - A file that ends
+    @Test func aDealerReadsAnswersWhileItIsHeldUp() throws {
+      let rig = try Rig()
+      // More than queues and buffers hold behind those that are answered.
+      let (count, answered) = (60_000, 20_000)
+      try MadeCapture.evenly(count, nanoseconds: 1_000).write(rig.capture("made"))
+      let peer = try Socket(.dealer, in: Context())
+      try peer.set(.lingerMilliseconds, 0)
+      try peer.set(.sendTimeoutMilliseconds, 10_000)
+      try peer.set(.receiveTimeoutMilliseconds, 10_000)
+      try peer.connect(rig.endpoint("dealer"))
+      let replay = try rig.start([
+        "replay", "made", "--type", "dealer", "--bind", rig.endpoint("dealer"), "--rate", "max",
+        "--wait-subscribers", "1", "--wait-timeout", "30s",
+      ])
+      let answer = [UInt8](repeating: 1, count: 16 << 10)
+      var message = Message()
+      for number in 0..<count {
+        try #require(try peer.receive(into: &message, waiting: true), "message \(number)")
+        if number < answered { try peer.send([answer]) }
+      }
+      #expect(try replay.wait().exitCode == 0)
+    }
+
+    // MARK: - Files that end
+
+    @Test func aTimingFileThatFailsKeepsNothingFromItsSubscriber() throws {
+      let rig = try Rig()
+      let count = 20_000
+      try MadeCapture.evenly(count, nanoseconds: 1_000).write(rig.capture("made"))
+      let endpoint = rig.endpoint("timing")
+      let subscriber = try Subscriber(connecting: endpoint)
+      // Files end at 512 bytes.
+      let words = [
+        "-c", #"ulimit -f 1; exec "$@""#, "sh", try Programs.zcap(), "replay", "made", "--bind",
+        endpoint, "--rate", "max", "--wait-subscribers", "1", "--wait-timeout", "30s", "--timing",
+        "times.csv",
+      ]
+      let replay = try ChildProcess(
+        "/bin/sh", words.map { Array($0.utf8) }, environment: ["ZCAP_STORE": rig.store],
+        directory: rig.directory.path)
+      #expect(try subscriber.receiveAll().numberingFault(frame: 1, count: count) == nil)
+      let run = try replay.wait()
+      #expect(run.exitCode == 1, "\(run)")
+      #expect(run.standardError.contains("times.csv: ") && run.standardError.contains("too large"))
+    }
 
     @Test func aSegmentThatIsCutUnderneathIsAnErrorAndNoCrash() throws {
       let rig = try Rig()
