@@ -4,23 +4,22 @@ import PayloadCodecs
 
 /// What frames of some topics are, as the user says: `GLOB#FRAME=CODEC`.
 struct CodecRule: ExpressibleByArgument {
-  private let text: String
-  private let glob: [UInt8]
+  /// Ends with a NUL, as C wants it.
+  private let glob: [CChar]
   /// From 0.
   private let frame: Int
   let tag: CodecTag
 
   init?(argument: String) {
-    text = argument
     // The glob may have a `#` or `=` of its own, a frame's number has neither.
-    guard let mark = argument.lastIndex(of: "#", before: "=") else { return nil }
+    guard let mark = argument.placeOfMark else { return nil }
     let rest = argument[argument.index(after: mark)...]
     guard let equals = rest.firstIndex(of: "="), let frame = Int(rest[..<equals]), frame >= 0 else {
       return nil
     }
     let name = rest[rest.index(after: equals)...]
     guard !name.isEmpty else { return nil }
-    glob = RawArguments.bytes(of: String(argument[..<mark]))
+    glob = Self.cString(RawArguments.bytes(of: String(argument[..<mark])))
     self.frame = frame
     tag = CodecTag(rawValue: String(name))
   }
@@ -28,21 +27,21 @@ struct CodecRule: ExpressibleByArgument {
   /// Source: `fnmatch(3)`; a topic counts up to its first NUL.
   func matches(topic: [UInt8]?, frame: Int) -> Bool {
     guard frame == self.frame else { return false }
-    let glob = self.glob.map(CChar.init(bitPattern:)) + [0]
-    let topic = (topic ?? []).map(CChar.init(bitPattern:)) + [0]
-    return fnmatch(glob, topic, 0) == 0
+    return fnmatch(glob, Self.cString(topic ?? []), 0) == 0
   }
 
-  var defaultValueDescription: String { text }
+  private static func cString(_ bytes: [UInt8]) -> [CChar] {
+    bytes.map(CChar.init(bitPattern:)) + [0]
+  }
 }
 
 extension String {
-  /// The first `mark` behind which a number and `end` follow.
-  fileprivate func lastIndex(of mark: Character, before end: Character) -> String.Index? {
-    indices.first { index in
-      guard self[index] == mark else { return false }
-      let digits = self[self.index(after: index)...].prefix { $0 != end }
-      return !digits.isEmpty && digits.allSatisfy(\.isASCII) && digits.allSatisfy(\.isNumber)
+  /// Of the first `#` that a number and `=` follow.
+  fileprivate var placeOfMark: Index? {
+    indices.first { place in
+      guard self[place] == "#" else { return false }
+      let digits = self[index(after: place)...].prefix { $0 != "=" }
+      return !digits.isEmpty && digits.allSatisfy { $0.isASCII && $0.isNumber }
         && digits.endIndex < endIndex
     }
   }

@@ -116,7 +116,8 @@ struct FieldStampArgument: ExpressibleByArgument {
     else { return nil }
     let prefix = parts.dropLast(4).joined(separator: ":")
     stamp = FieldStamp(
-      prefix: RawArguments.bytes(of: prefix), frame: frame, offset: offset, format: format, clock: source,
+      prefix: RawArguments.bytes(of: prefix), frame: frame, offset: offset, format: format,
+      clock: source,
       unit: unit)
   }
 

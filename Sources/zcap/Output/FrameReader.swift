@@ -13,7 +13,7 @@ struct FrameReader {
     self.rules = rules
     decoders = DecoderSet(schemas: schemas)
     for rule in rules where decoders.decoder(for: rule.tag) == nil {
-      let known = schemas.tags.map(\.rawValue).filter { !rule.tag.rawValue.isEmpty && !$0.isEmpty }
+      let known = schemas.tags.map(\.rawValue)
       let shown = known.prefix(8).joined(separator: ", ")
       throw ValidationError(
         known.isEmpty
