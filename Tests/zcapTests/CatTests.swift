@@ -1,3 +1,4 @@
+import CaptureStore
 import Foundation
 import TestSupport
 import Testing
@@ -73,6 +74,21 @@ extension ZcapTests {
         run.standardOutput.contains(
           #"{"codec":"json","error":"this is no JSON, at byte 0","value":null}"#), "\(run)")
       #expect(run.standardOutput.contains(#"{"codec":"raw","value":{"$bytes":"d29yZHM="}}"#))
+    }
+
+    @Test func whatIsCutOffIsToldAsByTheListing() throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(200, nanoseconds: 1_000).write(rig.capture("made"))
+      let path = CapturePath.segment(rig.capture("made"), 0)
+      let size = try #require(
+        FileManager.default.attributesOfItem(atPath: path)[.size] as? Int)
+      #expect(truncate(path, off_t(4096 + (size - 4096) / 2)) == 0)
+      let listing = try rig.run("ls", "made", "--messages", "--json")
+      let run = try rig.run("cat", "made", "--json")
+      let lines = run.standardOutput.split(separator: "\n").count
+      #expect((1..<200).contains(lines))
+      #expect(lines == listing.standardOutput.split(separator: "\n").count)
+      #expect(run.exitCode == 3 && run.standardError == listing.standardError, "\(run)")
     }
 
     @Test func whatIsSelectedIsWhatIsShown() throws {

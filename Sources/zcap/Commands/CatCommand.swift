@@ -78,8 +78,9 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     let losses = MessageListing.losses(
       missing: messages.messagesMissing, retired: messages.messagesRetired,
       damages: messages.damages)
-    if !losses.isEmpty {
-      Console.complain("\(index.capture.path): \(losses.joined(separator: ", "))")
+    let known = try index.completeness(of: selection)
+    if let losses = CompletenessReport(index, known).losses(and: losses) {
+      Console.complain(losses)
       throw ExitCode.incomplete
     }
   }
