@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -30,6 +31,12 @@ static inline int set_thread_name(const char *name) { return prctl(15 /* PR_SET_
 // How nice the calling thread is to others, from 0 to 19. A thread by itself is Linux's own.
 static inline int set_thread_niceness(int niceness) {
   return setpriority(PRIO_PROCESS, 0, niceness);
+}
+
+// Lets the calling thread go on where another runs only when that one's turn is over.
+static inline int set_thread_patient(void) {
+  const struct sched_param parameters = {0};
+  return sched_setscheduler(0, 3 /* SCHED_BATCH */, &parameters);
 }
 
 // Lets the calling thread run on one CPU only.

@@ -21,8 +21,8 @@ final class SegmentKeeper: Sendable {
       switch settings.schedule {
       case .threads:
         [
-          WorkerThread(name: "zcap keeper") { work.runAhead() },
-          WorkerThread(name: "zcap syncer") { work.runBehind() },
+          WorkerThread(name: "zcap keeper", priority: .patient) { work.runAhead() },
+          WorkerThread(name: "zcap syncer", priority: .patient) { work.runBehind() },
         ]
       case .stepped: []
       }

@@ -12,7 +12,9 @@ public final class WorkerThread: @unchecked Sendable {
   /// How a thread runs beside others.
   public enum Priority: Sendable {
     case usual
-    /// When nobody else wants to, but for a little.
+    /// Its share like all, but when it wakes nobody who runs is interrupted for it.
+    case patient
+    /// When nobody else wants to, but for a little; patient, too.
     case background
     /// On one CPU alone, by its number.
     case onCPU(Int)
@@ -21,7 +23,7 @@ public final class WorkerThread: @unchecked Sendable {
   /// Starts a thread. `name` is what `top -H` shows; the kernel keeps its first 15 bytes. Where the
   /// system does not grant its priority, it runs as usual.
   ///
-  /// Source: `pthread_create(3)`, `setpriority(2)`, `sched_setaffinity(2)`.
+  /// Source: `pthread_create(3)`, `sched(7)`, `setpriority(2)`, `sched_setaffinity(2)`.
   public init(
     name: String, priority: Priority = .usual, _ body: @escaping @Sendable () -> Void
   ) {
@@ -63,7 +65,8 @@ private func runStart(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawP
   _ = unsafe set_thread_name(String(start.name.utf8.prefix(15)) ?? "zcap")
   switch start.priority {
   case .usual: break
-  case .background: _ = set_thread_niceness(10)
+  case .patient: _ = set_thread_patient()
+  case .background: _ = (set_thread_patient(), set_thread_niceness(10))
   case .onCPU(let cpu): _ = set_thread_cpu(CInt(cpu))
   }
   start.body()
