@@ -60,6 +60,16 @@ static inline int undelivered_bytes(int file) {
   return ioctl(file, 0x5411 /* SIOCOUTQ */, &count) == 0 ? count : -1;
 }
 
+// Grows whenever the peer of a TCP connection takes something: bytes acknowledged; -1 for others.
+static inline int64_t acknowledged_bytes(int file) {
+  // struct tcp_info of linux/tcp.h, which Swift's Glibc module has in an older form.
+  union { unsigned char bytes[256]; uint64_t numbers[32]; } info = {0};
+  socklen_t size = sizeof info;
+  enum { tcpi_bytes_acked = 120 };
+  if (getsockopt(file, IPPROTO_TCP, 11 /* TCP_INFO */, &info, &size) != 0) return -1;
+  return size >= tcpi_bytes_acked + 8 ? (int64_t)info.numbers[tcpi_bytes_acked / 8] : -1;
+}
+
 // Who is at the other end of a connection, in words: an address and port, or a process. 0, or -1 where
 // it cannot be told.
 enum { peer_name_size = 80 };

@@ -9,9 +9,10 @@ import ZeroMQ
 ///     {"do": "step", "messages": 1}        {"do": "rate", "rate": 0.5}
 ///     {"do": "seek", "position_s": 90}     {"do": "seek", "by_s": -10}     {"do": "next-mark"}
 ///
-/// The answer says how the replay stands when the verb was obeyed: `{"ok":true,"phase":"playing",
-/// "paused":false,"rate":1,"position_s":90.5,"span_s":600,"messages":1042,"bytes":...}`. What was not
-/// understood is answered with `{"ok":false,"error":"..."}`.
+/// The answer says how the replay stands when the verb was obeyed: `{"ok":true,"obeyed":true,
+/// "phase":"playing","paused":false,"rate":1,"position_s":90.5,"span_s":600,"messages":1042,"bytes":...}`.
+/// Where it waits for subscribers or for a full peer, `"obeyed":false` says that it will be later. What
+/// was not understood, or cannot be, is answered with `{"ok":false,"error":"..."}`.
 public final class ControlSocket: Sendable {
   /// With wildcards resolved.
   public let address: String
@@ -64,16 +65,24 @@ public final class ControlSocket: Sendable {
       do throws(ControlRequest.Problem) {
         let request = try ControlRequest(request)
         switch request {
-        case .status: break
-        case .stop: stop.request()
+        case .status: return answer()
+        case .stop:
+          stop.request()
+          return answer()
         case .verb(let verb):
+          if let reason = replayer.reasonAgainst(verb) { throw ControlRequest.Problem(text: reason) }
           let number = control.ask(verb)
-          _ = control.waitUntilObeyed(number, nanoseconds: ControlSocket.obeyNanosecondsMax)
+          return answer(
+            isObeyed: control.waitUntilObeyed(
+              number, nanoseconds: ControlSocket.obeyNanosecondsMax))
         }
-        return ControlAnswer(replayer.status, span: replayer.spanNanoseconds).data
       } catch {
         return ControlAnswer(error: error.text).data
       }
+    }
+
+    private func answer(isObeyed: Bool? = nil) -> Data {
+      ControlAnswer(replayer.status, span: replayer.spanNanoseconds, isObeyed: isObeyed).data
     }
   }
 }
@@ -146,6 +155,7 @@ enum ControlRequest: Equatable {
 private struct ControlAnswer: Encodable {
   var ok: Bool
   var error: String?
+  var obeyed: Bool?
   var phase: String?
   var paused: Bool?
   var rate: Double?
@@ -157,7 +167,7 @@ private struct ControlAnswer: Encodable {
   var held: Double?
 
   private enum CodingKeys: String, CodingKey {
-    case ok, error, phase, paused, rate, messages, bytes
+    case ok, error, obeyed, phase, paused, rate, messages, bytes
     case position = "position_s"
     case span = "span_s"
     case held = "held_s"
@@ -168,8 +178,9 @@ private struct ControlAnswer: Encodable {
     self.error = error
   }
 
-  init(_ status: ReplayStatus, span: Int64) {
+  init(_ status: ReplayStatus, span: Int64, isObeyed: Bool?) {
     ok = true
+    obeyed = isObeyed
     phase =
       switch status.phase {
       case .waitingForPeers: "waiting"

@@ -1,8 +1,8 @@
 /// How long full peers of an endpoint held a replay up.
 public struct HeldUp: Hashable, Sendable {
   public var endpoint: String
-  /// Which peer had the most waiting for it: its address, or its process over ipc. nil where it was
-  /// too short to look, or cannot be told.
+  /// Which peer had taken nothing for the longest: its address, or its process over ipc. nil where it
+  /// was too short to look, or cannot be told.
   public var peer: String?
   public var nanoseconds: Int64
 }

@@ -12,6 +12,8 @@ import ZeroMQ
   private let monitor: Monitor
   /// Descriptors of libzmq's, while they are connected.
   private var connected: Set<CInt> = []
+  /// Those that were ended here and that libzmq still has.
+  private var ending: Set<CInt> = []
   /// Connections whose handshake is done, less those that ended.
   private(set) var count = 0
 
@@ -39,6 +41,7 @@ import ZeroMQ
       case .disconnected, .closed:
         guard connected.remove(descriptor) != nil else { continue }
         ended.append(descriptor)
+        ending.remove(descriptor)
         if failed > 0 {
           failed -= 1
         } else {
@@ -54,17 +57,20 @@ import ZeroMQ
   /// As of the last update.
   func isConnected(_ descriptor: CInt) -> Bool { connected.contains(descriptor) }
 
-  /// The connection that has the most waiting for its peer; nil where none has.
-  ///
-  /// Source: `ioctl(2)`, SIOCOUTQ.
-  func slowest() throws(ZeroMQError) -> CInt? {
+  /// The connection whose peer takes nothing of what waits for it, for the longest; nil where nothing
+  /// waits. `backlog` is what the calls before this one saw; `limit`, when a peer is too slow.
+  func slowest(
+    _ backlog: inout Backlog, now: Int64, limit: Int64
+  ) throws(ZeroMQError) -> (connection: CInt, since: Int64)? {
     _ = try update()
-    let waiting = connected.map { (undelivered_bytes($0), $0) }.filter { $0.0 > 0 }
-    return waiting.max { $0.0 < $1.0 }?.1
+    return backlog.look(at: connected.subtracting(ending), now: now, limit: limit)
   }
 
   /// Ends a connection, whatever its peer has not taken. Source: `shutdown(2)`.
-  static func end(_ descriptor: CInt) { shutdown(descriptor, Int32(SHUT_RDWR)) }
+  func end(_ descriptor: CInt) {
+    ending.insert(descriptor)
+    shutdown(descriptor, Int32(SHUT_RDWR))
+  }
 
   /// `127.0.0.1:40312`, `[::1]:40312`, `process 4711`; nil where the system does not tell.
   ///

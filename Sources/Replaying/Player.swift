@@ -107,10 +107,20 @@ struct Player: ~Copyable {
       summary.losses.take(batch.losses)
       for socket in stage.sockets { try socket.readPeers() }
       nextIndex = 0
-      if !timeline!.next(&batch, stop: stage.stop) {
-        summary.isStopped = stage.stop.isRequested
+      switch timeline!.next(&batch, stop: stage.stop, bell: stage.control.bell) {
+      case .batch: continue
+      case .end:
+        guard pausedAt != nil else { return nil }
+        // Who paused it may go on elsewhere.
+        stepsLeft = 0
+        _ = stage.stop.wait(untilMonotonicNanoseconds: .max, bell: stage.control.bell)
+      case .interrupted: break
+      }
+      if stage.stop.isRequested {
+        summary.isStopped = true
         return nil
       }
+      _ = try obey(next: nil)
     }
     return batch.items[nextIndex]
   }
@@ -157,6 +167,12 @@ struct Player: ~Copyable {
 
   private func position(of item: ReplayItem) -> Pacer.Position {
     Pacer.Position(timeline: item.timeline, messages: paced.messages, bytes: paced.bytes)
+  }
+
+  /// Of the last message that was sent.
+  private var positionPlayed: Pacer.Position {
+    Pacer.Position(
+      timeline: summary.timelineNanoseconds, messages: paced.messages, bytes: paced.bytes)
   }
 
   // MARK: - Sending
@@ -287,13 +303,15 @@ struct Player: ~Copyable {
     let socket = stage.sockets[Int(item.socket)]
     let begun = CaptureClock.monotonicNanoseconds()
     var counted = begun
-    /// Since when nobody was dropped for it.
-    var stalledSince = begun
-    var slowest: (connection: CInt, name: String?)?
+    /// Since when nothing waits for anybody, and yet there is no room.
+    var idleSince = begun
+    var backlog = Backlog()
+    var slowest: ReplaySocket.SlowPeer?
+    let limit = plan.stallNanosecondsMax ?? .max
     while !stage.stop.isRequested {
       let isSent = try offer(item, waiting: true)
       let now = CaptureClock.monotonicNanoseconds()
-      if !isSent { slowest = socket.slowestPeer() ?? slowest }
+      if !isSent { slowest = try socket.slowestPeer(&backlog, now: now, limit: limit) }
       summary.held.add(now - counted, endpoint: socket.address, peer: slowest?.name)
       counted = now
       stage.counters.publish(summary, position: place)
@@ -304,17 +322,16 @@ struct Player: ~Copyable {
       }
       // A peer that waits for its answers to be read takes nothing meanwhile.
       if plan.kind == .dealer { try socket.readPeers() }
-      if let limit = plan.stallNanosecondsMax, now - stalledSince > limit {
+      if slowest != nil { idleSince = now }
+      if now - (slowest?.since ?? idleSince) > limit {
         guard plan.stall == .dropPeer, let stalled = slowest else {
           throw ReplayError.stalled(
             endpoint: socket.address, peer: slowest.map { $0.name ?? "a peer" },
             seconds: Double(limit) / 1e9)
         }
-        socket.drop(stalled.connection)
+        socket.drop(stalled)
         summary.peersDropped += 1
-        stalledSince = now
-        // Its number may be another connection's by now.
-        slowest = nil
+        idleSince = now
       }
     }
     return false
@@ -322,8 +339,9 @@ struct Player: ~Copyable {
 
   // MARK: - Obeying
 
-  /// Does what was asked for. Returns whether another message is next.
-  private mutating func obey(next item: ReplayItem) throws -> Bool {
+  /// Does what was asked for. Returns whether another message is next. `item` is nil where no message
+  /// is there yet.
+  private mutating func obey(next item: ReplayItem?) throws -> Bool {
     var target: Int64?
     let now = CaptureClock.monotonicNanoseconds()
     for verb in stage.control.take() {
@@ -348,10 +366,12 @@ struct Player: ~Copyable {
     return target != nil
   }
 
-  private mutating func change(to rate: Double, next item: ReplayItem, at now: Int64) {
+  private mutating func change(to rate: Double, next item: ReplayItem?, at now: Int64) {
     let rates = ReplayControl.rates
     let rate = min(max(rate, rates.lowerBound), rates.upperBound)
-    pacer.change(to: .rate(rate), next: position(of: item), at: pausedAt ?? now)
+    var next = positionPlayed
+    if let item { next = position(of: item) }
+    pacer.change(to: .rate(rate), next: next, at: pausedAt ?? now)
   }
 
   private mutating func pause(at now: Int64) { pausedAt = pausedAt ?? now }
@@ -364,8 +384,8 @@ struct Player: ~Copyable {
   }
 
   /// Where in the recording it is between the last message and the next one.
-  private func here(_ next: ReplayItem, at now: Int64) -> Int64 {
-    guard case .rate(let rate) = pacer.pace, !next.isState,
+  private func here(_ next: ReplayItem?, at now: Int64) -> Int64 {
+    guard let next, case .rate(let rate) = pacer.pace, !next.isState,
       let deadline = pacer.deadline(of: position(of: next))
     else { return place }
     let time = TimelineTime(
@@ -378,18 +398,16 @@ struct Player: ~Copyable {
     let loop = batch.loop
     summary.losses.take(batch.losses)
     try endTimeline()
-    let start = ReplayTimeline.Start(
-      loop: loop, position: position, played: summary.timelineNanoseconds)
-    timeline = stage.makeTimeline(start)
+    timeline = stage.makeTimeline(
+      ReplayTimeline.Start(
+        loop: loop, position: position, played: summary.timelineNanoseconds))
     batch.clear()
     batch.loop = loop
     _ = timeline!.next(&batch, stop: stage.stop)
     nextIndex = 0
     place = position
     let now = CaptureClock.monotonicNanoseconds()
-    let origin = Pacer.Position(
-      timeline: start.played, messages: paced.messages, bytes: paced.bytes)
-    pacer.anchor(origin, at: now)
+    pacer.anchor(positionPlayed, at: now)
     if pausedAt != nil { pausedAt = now }
     stage.counters.publish(summary, position: position)
   }

@@ -4,7 +4,8 @@ public enum ReplayError: Error, CustomStringConvertible, Sendable {
   /// All of it was selected.
   case nothingThere(capture: String, reason: String)
   case unknownEndpoint(address: String, known: [String])
-  case peersMissing(found: Int, wanted: Int, seconds: Double)
+  /// At the endpoint that has the fewest.
+  case peersMissing(endpoint: String, found: Int, wanted: Int, seconds: Double)
   case topicMissing(prefix: String, seconds: Double)
   /// `peer`: nil where there is none.
   case stalled(endpoint: String, peer: String?, seconds: Double)
@@ -23,8 +24,8 @@ public enum ReplayError: Error, CustomStringConvertible, Sendable {
       "\(capture): \(reason)"
     case .unknownEndpoint(let address, let known):
       "\(address): not an endpoint of the capture; it has \(known.joined(separator: ", "))"
-    case .peersMissing(let found, let wanted, let seconds):
-      "only \(found) of \(wanted) subscribers came within \(seconds) s; nothing was sent"
+    case .peersMissing(let endpoint, let found, let wanted, let seconds):
+      "\(endpoint): only \(found) of \(wanted) subscribers came within \(seconds) s; nothing was sent"
     case .topicMissing(let prefix, let seconds):
       "nobody subscribed to \(prefix) within \(seconds) s; nothing was sent"
     case .stalled(let endpoint, nil, let seconds):

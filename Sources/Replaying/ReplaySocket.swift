@@ -146,14 +146,28 @@ import ZeroMQ
   /// Fields of messages that were not written, since their frames end before them.
   var fieldsMissed: Int { rewriter?.fieldsMissed ?? 0 }
 
-  /// Who keeps this socket from sending: the peer that has the most waiting for it.
-  func slowestPeer() -> (connection: CInt, name: String?)? {
-    guard let slowest = try? connections.slowest() else { return nil }
-    return (slowest, PeerConnections.name(of: slowest))
+  /// A peer that keeps this socket from sending.
+  struct SlowPeer {
+    var connection: CInt
+    /// nil where the system does not tell.
+    var name: String?
+    /// Since when it has taken nothing, on the monotonic clock.
+    var since: Int64
+  }
+
+  /// Who has taken nothing for the longest, as far as `backlog` saw; nil where nothing waits for
+  /// anybody.
+  func slowestPeer(
+    _ backlog: inout Backlog, now: Int64, limit: Int64
+  ) throws(ZeroMQError) -> SlowPeer? {
+    guard let (connection, since) = try connections.slowest(&backlog, now: now, limit: limit)
+    else { return nil }
+    return SlowPeer(
+      connection: connection, name: PeerConnections.name(of: connection), since: since)
   }
 
   /// Disconnects a peer.
-  func drop(_ connection: CInt) { PeerConnections.end(connection) }
+  func drop(_ peer: SlowPeer) { connections.end(peer.connection) }
 
   /// Keeps its connections up beyond its own end, and sets how long that end may wait.
   func prepareEnd(lingerMilliseconds: Int) -> [HeldConnection] {

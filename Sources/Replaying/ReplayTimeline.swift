@@ -67,24 +67,36 @@ final class ReplayTimeline: Sendable {
   /// silent for hours.
   private static let lookNanoseconds: Int64 = 50_000_000
 
-  /// Exchanges a batch that was played for the next one, and waits for that. False at the end, and
-  /// where a stop was requested first.
-  func next(_ batch: inout ReplayBatch, stop: StopToken) -> Bool {
+  /// What a wait for a batch ended with.
+  enum Next {
+    case batch
+    /// Of the last loop.
+    case end
+    /// A stop was requested or the bell rang before there was one.
+    case interrupted
+  }
+
+  /// Exchanges a batch that was played for the next one, and waits for that. Where there is none, an
+  /// empty batch of the same loop is left.
+  func next(_ batch: inout ReplayBatch, stop: StopToken, bell: Doorbell? = nil) -> Next {
+    let loop = batch.loop
     var spent: ReplayBatch? = ReplayBatch()
     swap(&spent!, &batch)
+    batch.loop = loop
     spent!.clear()
     state.withLock { $0.spent.append(spent.take()!) }
-    while !stop.isRequested {
+    while !stop.isRequested, bell?.isRung != true {
       let next = state.wait(nanoseconds: Self.lookNanoseconds) { state -> ReplayBatch?? in
         isAwaited.store(state.ready.isEmpty)
         if !state.ready.isEmpty { return .some(state.ready.removeFirst()) }
         return state.isDone ? .some(nil) : nil
       }
       guard let next else { continue }
-      if let next { batch = next }
-      return next != nil
+      guard let next else { return .end }
+      batch = next
+      return .batch
     }
-    return false
+    return .interrupted
   }
 
   /// Ends the thread, wherever it is. Throws what went wrong on it.

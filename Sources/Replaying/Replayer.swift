@@ -16,13 +16,10 @@ public final class Replayer: @unchecked Sendable {
   private let control: ReplayControl
   private let counters: ReplayCounters
 
-  /// Whoever stops a replay wants it to end.
-  private static let stoppedLinger: Int64 = 1_000_000_000
-  private static let lingerMargin: Int64 = 20_000_000
-
   // Owned by whoever calls `run`, and ended in this order: sockets, context, mappings.
   private var sockets: [ReplaySocket] = []
   private var context: Context?
+  private var isEnded = false
   private let sources: [TimelineSource]
   private let clock: ClockPublisher?
   private let timing: TimingLog?
@@ -79,6 +76,17 @@ public final class Replayer: @unchecked Sendable {
   /// How the replay stands; from any thread.
   public var status: ReplayStatus { counters.status }
 
+  /// Why a verb will never be obeyed; nil where it will be.
+  func reasonAgainst(_ verb: ReplayControl.Verb) -> String? {
+    if counters.status.phase == .draining {
+      return "everything has been sent; only status and stop mean something now"
+    }
+    if case .rate = verb, plan.followNanoseconds != nil {
+      return "a recording that is followed has the pace at which it is recorded"
+    }
+    return nil
+  }
+
   /// Waits for peers, sends everything, and waits until it is delivered. Called once.
   public func run() throws -> ReplaySummary {
     defer { end() }
@@ -91,9 +99,7 @@ public final class Replayer: @unchecked Sendable {
       summary.endpointsWithoutPeer = sockets.filter { !$0.hadPeer }.map(\.address)
     }
     counters.setPhase(.draining)
-    let linger = min(plan.lingerNanoseconds, stop.isRequested ? Self.stoppedLinger : .max)
-    summary.lingerNanoseconds = linger
-    summary.isCutShort = end(lingerNanoseconds: linger)
+    (summary.isCutShort, summary.lingerNanoseconds) = end(linger: plan.lingerNanoseconds)
     // Whatever goes wrong from here on, what was handed over has been delivered.
     if let timingFailure { throw timingFailure }
     try tellSources(of: &summary)
@@ -153,7 +159,11 @@ public final class Replayer: @unchecked Sendable {
     let begun = CaptureClock.monotonicNanoseconds()
     while !stop.isRequested {
       var fewest = Int.max
-      for socket in sockets { fewest = min(fewest, try socket.countPeers()) }
+      var lonely = endpoints[0]
+      for socket in sockets {
+        let count = try socket.countPeers()
+        if count < fewest { (fewest, lonely) = (count, socket.address) }
+      }
       counters.peers.store(fewest, ordering: .relaxed)
       let topic = plan.topicsAwaited.first { prefix in
         !sockets.contains { $0.isAwaited(prefix) }
@@ -167,36 +177,78 @@ public final class Replayer: @unchecked Sendable {
             prefix: String(decoding: topic, as: UTF8.self), seconds: seconds)
         }
         throw ReplayError.peersMissing(
-          found: fewest, wanted: plan.peersAwaited, seconds: seconds)
+          endpoint: lonely, found: fewest, wanted: plan.peersAwaited, seconds: seconds)
       }
       _ = stop.wait(untilMonotonicNanoseconds: now + 1_000_000)
     }
   }
 
   /// Ends sockets, then the context, which waits until the kernel has everything, then waits until
-  /// the peers have it; the mappings that the frames lie in end with `self`, later. Returns whether
-  /// the linger ran out.
+  /// the peers have it; the mappings that the frames lie in end with `self`, later. A stop leaves them
+  /// a second. Returns whether it was too long, and how long it could be.
   @discardableResult
-  private func end(lingerNanoseconds: Int64 = 0) -> Bool {
+  private func end(linger: Int64 = 0) -> (isCutShort: Bool, linger: Int64) {
     clock?.finish()
     try? timing?.finish()
-    guard context != nil else { return false }
+    if isEnded { return (false, linger) }
+    isEnded = true
     // libzmq does not say what it dropped, only how long it took: its own timer runs a little
     // longer than ours, so whoever ends before our deadline dropped nothing.
-    let deadline = CaptureClock.monotonicNanoseconds() + lingerNanoseconds + Self.lingerMargin
-    let linger = Int((lingerNanoseconds + 2 * Self.lingerMargin) / 1_000_000)
+    var wait = EndOfReplay(linger: linger, stop: stop)
     var held: [HeldConnection] = []
-    for socket in sockets { held += socket.prepareEnd(lingerMilliseconds: linger) }
+    for socket in sockets {
+      held += socket.prepareEnd(
+        lingerMilliseconds: Int((wait.linger + 2 * EndOfReplay.margin) / 1_000_000))
+    }
     sockets = []
-    context = nil
-    var isCutShort = CaptureClock.monotonicNanoseconds() >= deadline
-    while !isCutShort {
+    let isClosed = StopToken()
+    // libzmq cannot be told to hurry: where this goes on, that thread and what it needs stay behind.
+    let closing = WorkerThread(name: "zcap closer") { [self] in
+      context = nil
+      isClosed.request()
+    }
+    while !isClosed.isRequested {
+      guard wait.goesOn() else { return (true, wait.linger) }
+      _ = isClosed.wait(untilMonotonicNanoseconds: wait.nextLook)
+    }
+    closing.join()
+    while true {
+      let isInTime = wait.goesOn()
       held.removeAll { $0.isDelivered }
-      if held.isEmpty { break }
-      let now = CaptureClock.monotonicNanoseconds()
-      isCutShort = now >= deadline
+      if held.isEmpty || !isInTime { return (!isInTime, wait.linger) }
       usleep(1_000)
     }
-    return isCutShort
   }
+}
+
+/// How long the end of a replay may wait; whoever stops it wants it to end.
+private struct EndOfReplay {
+  static let margin: Int64 = 20_000_000
+  private static let stoppedLinger: Int64 = 1_000_000_000
+  /// How often it looks whether a stop was requested.
+  private static let lookNanoseconds: Int64 = 20_000_000
+
+  /// How long it may wait, all in all.
+  private(set) var linger: Int64
+  private let stop: StopToken
+  private let begun = CaptureClock.monotonicNanoseconds()
+  private var isStopped = false
+
+  init(linger: Int64, stop: StopToken) {
+    self.linger = linger
+    self.stop = stop
+    _ = goesOn()
+  }
+
+  /// Whether there is time left.
+  mutating func goesOn() -> Bool {
+    let now = CaptureClock.monotonicNanoseconds()
+    if stop.isRequested, !isStopped {
+      isStopped = true
+      linger = min(linger, now - begun + Self.stoppedLinger)
+    }
+    return now - begun < linger + Self.margin
+  }
+
+  var nextLook: Int64 { CaptureClock.monotonicNanoseconds() + Self.lookNanoseconds }
 }

@@ -91,6 +91,23 @@ import ZeroMQ
     #expect(numbers == Array(0..<Self.count) && summary.messages == UInt64(Self.count))
   }
 
+  @Test func whoIsPausedAtTheEndMayGoBack() throws {
+    let replayer = try replayer()
+    control.ask(.pause)
+    let (summary, numbers) = try play(replayer) {
+      try ask(.seek(Int64(2 * Self.count) * Self.step))
+      try ask(.step(1))
+      #expect(replayer.status.isPaused && replayer.status.phase == .playing)
+      try ask(.seek(Int64(Self.count - 1) * Self.step))
+      try ask(.step(1))
+      try waitForMessages(1, replayer)
+      try ask(.seek(0))
+      try ask(.step(1))
+      try waitForMessages(2, replayer)
+    }
+    #expect(numbers == [Self.count - 1, 0] && summary.isStopped)
+  }
+
   @Test func nothingIsMissingOrDoubledWhateverTheRatesAndPausesAre() throws {
     var random = SplitMix64()
     let replayer = try replayer { $0.loops = nil }
@@ -200,10 +217,13 @@ import ZeroMQ
       let object = try JSONSerialization.jsonObject(with: Data(answer[0]))
       return try #require(object as? [String: Any])
     }
+    // Nobody plays yet.
+    let early = try ask(#"{"do":"rate","rate":1}"#)
+    #expect(early["ok"] as? Bool == true && early["obeyed"] as? Bool == false)
     let (summary, _) = try play(replayer) {
       try waitForMessages(1, replayer)
       let paused = try ask(#"{"do":"pause"}"#)
-      #expect(paused["ok"] as? Bool == true && paused["paused"] as? Bool == true)
+      #expect(paused["obeyed"] as? Bool == true && paused["paused"] as? Bool == true)
       let sought = try ask(#"{"do":"seek","position_s":0.2}"#)
       #expect(sought["position_s"] as? Double == 0.2)
       let wrong = try ask(#"{"do":"dance"}"#)

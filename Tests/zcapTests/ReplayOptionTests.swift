@@ -228,6 +228,11 @@ extension ZcapTests {
       ["--bind", "ipc://x", "--control", "nowhere"], ["--bind", "ipc://x", "--align", "start"],
       ["--bind", "ipc://x", "--delay", "1s"], ["--bind", "ipc://x", "--clock-rate", "10"],
       ["--bind", "ipc://x", "--follow", "--rate", "2"],
+      ["--bind", "ipc://x", "--rate", "max", "--max-lateness", "1ms"],
+      ["--bind", "ipc://x", "--rate", "max", "--late", "drop"],
+      ["--bind", "ipc://x", "--rate", "max", "--max-gap", "1s"],
+      ["--bind", "ipc://x", "--msgs-per-second", "5", "--max-gap", "1s"],
+      ["--bind", "ipc://x", "--allow-drop", "--stall-timeout", "1s"],
       ["--bind", "ipc://x", "--follow", "--loop"], ["--bind", "ipc://x", "--clock", "nowhere"],
       ["--bind", "ipc://x", "--restamp", "t:frame=1:offset=8:f64le:wall"],
     ])

@@ -38,7 +38,7 @@ extension ZcapTests {
       #expect(monotonicSeconds() - begun >= 1)
       #expect(run.exitCode == 1)
       let complaint = try #require(run.complaints.last)
-      #expect(complaint.hasPrefix("zcap: only 1 of 2 subscribers came"))
+      #expect(complaint.hasPrefix("zcap: \(endpoint): only 1 of 2 subscribers came"))
       #expect(try peer.receiveAll().isEmpty)
     }
 

@@ -161,6 +161,42 @@ extension ZcapTests {
       #expect(try recorder.wait().exitCode == 0)
     }
 
+    @Test func aFollowerIsControlledWhileNothingComes() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start(["record", "-o", "live", publisher.endpoint])
+      try publisher.waitForSubscriptions()
+      try publisher.publish("one", "x")
+      try rig.waitForMessages(counted: 1, in: "live")
+      let subscriber = try Subscriber(connecting: rig.endpoint("follow"))
+      let replay = try rig.start([
+        "replay", "live", "--follow", "--bind", rig.endpoint("follow"), "--wait-subscribers", "1",
+        "--wait-timeout", "30s", "--json", "--control", rig.endpoint("control"),
+      ])
+      #expect(try subscriber.receive(1)[0].frames[0] == Array("one".utf8))
+      let client = try Socket(.req, in: Context())
+      try client.set(.lingerMilliseconds, 0)
+      try client.set(.receiveTimeoutMilliseconds, 20_000)
+      try client.connect(rig.endpoint("control"))
+      func ask(_ text: String) throws -> JSONRow {
+        try client.send([Array(text.utf8)])
+        let answer = try #require(try client.receiveFrames())
+        return try JSONRow(String(decoding: answer[0], as: UTF8.self))
+      }
+      let paused = try ask(#"{"do":"pause"}"#)
+      #expect(paused["obeyed"] == true && paused["paused"] == true)
+      #expect(try ask(#"{"do":"rate","rate":2}"#)["ok"] == false)
+      try publisher.publish("two", "x")
+      try rig.waitForMessages(counted: 2, in: "live")
+      #expect(try ask(#"{"do":"status"}"#)["messages"] == 1)
+      #expect(try ask(#"{"do":"resume"}"#)["obeyed"] == true)
+      #expect(try subscriber.receive(1)[0].frames[0] == Array("two".utf8))
+      for process in [replay, recorder] {
+        process.send(signal: SIGINT)
+        #expect(try process.wait().exitCode == 0)
+      }
+    }
+
     @Test func onlyWhatIsBeingRecordedCanBeFollowed() throws {
       let rig = try Rig()
       try MadeCapture.evenly(3, nanoseconds: 1).write(rig.capture("made"))

@@ -60,6 +60,12 @@ struct PacingOptions: ParsableArguments {
     if let bytesPerSecond, bytesPerSecond.bytes <= 0 {
       throw ValidationError("--bytes-per-second: a size above 0, such as 10MB")
     }
+    if paces.first == .max, late != .slip || maxLateness != nil {
+      throw ValidationError("--rate max: nothing is ever late; leave --late and --max-lateness")
+    }
+    if maxGap != nil, rate == nil || paces.first == .max, !paces.isEmpty {
+      throw ValidationError("--max-gap goes with the recorded pace, at --rate 0.5, 1, 10 and the like")
+    }
   }
 
   func apply(to plan: inout ReplayPlan) {

@@ -47,6 +47,9 @@ struct PeerOptions: ParsableArguments {
     if allowDrop && kind != .pub {
       throw ValidationError("--allow-drop goes with --type pub: others never drop")
     }
+    if allowDrop && stallTimeout != nil {
+      throw ValidationError("--allow-drop never waits for a peer; leave --stall-timeout")
+    }
     if onStall != nil && stallTimeout == nil {
       throw ValidationError("--on-stall goes with --stall-timeout")
     }

@@ -46,7 +46,7 @@ struct BenchCommand: ParsableCommand, CheckedCommand {
   func run() throws {
     ProcessLimits.openAsManyFilesAsAllowed()
     ProcessLimits.keepFreedMemory()
-    let stop = StopSignals.token()
+    let stop = StopSignals.token(outcome: "nothing was measured")
     let benchmark = try RecordingBenchmark(
       in: folder ?? Store.directory, recorder: "zcap \(Zcap.version)", stop: stop)
     defer { benchmark.tidy() }

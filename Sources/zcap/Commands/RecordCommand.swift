@@ -86,7 +86,7 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     if keep == nil { try ring.refuseTriggers("\(path) is no ring") }
     ProcessLimits.openAsManyFilesAsAllowed()
     ProcessLimits.keepFreedMemory()
-    let stop = StopSignals.token()
+    let stop = StopSignals.token(outcome: "what was committed is in the capture")
     var requests: TriggerRequests?
     let recorder = try Recorder(plan, stop: stop) {
       if keep != nil { requests = try TriggerRequests(path) }

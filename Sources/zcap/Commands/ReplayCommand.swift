@@ -101,7 +101,7 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
         .show(ReplayPreview(sources, plan))
       return
     }
-    let stop = StopSignals.token()
+    let stop = StopSignals.token(outcome: "peers may lack the last messages")
     let verbs = ReplayControl()
     let replayer = try Replayer(sources, plan, stop: stop, control: verbs)
     let report = ReplayReport(

@@ -50,6 +50,7 @@ struct PreviewReport {
     line.add("gap_max_sequence", preview.longestGap.sequence)
     line.add("messages_per_second_max", preview.messagesPerSecondMax)
     line.add("state_messages", preview.messagesOfState)
+    line.add("loops", plan.loops)
     line.add(
       "targets",
       preview.targets.map { target, messages in

@@ -7,10 +7,11 @@ enum StopSignals {
   /// One Ctrl-C often arrives twice: `timeout` and some shells signal the process and its group.
   private static let echoNanoseconds: Int64 = 1_000_000_000
 
-  /// Call before any other thread is started: they inherit the blocked signals.
+  /// Call before any other thread is started: they inherit the blocked signals. `outcome` says what
+  /// becomes of it where a second signal ends it at once.
   ///
   /// Source: `pthread_sigmask(3)`, `sigwait(3)`.
-  static func token() -> StopToken {
+  static func token(outcome: String) -> StopToken {
     let token = StopToken()
     var signals = signals()
     pthread_sigmask(SIG_BLOCK, &signals, nil)
@@ -26,7 +27,7 @@ enum StopSignals {
       repeat {
         sigwait(&waited, &received)
       } while CaptureClock.monotonicNanoseconds() - requested < echoNanoseconds
-      Console.complain("stopped at once; what was committed is in the capture")
+      Console.complain("stopped at once; \(outcome)")
       FileFaults.giveTerminalBack()
       _exit(128 + received)
     }
