@@ -10,9 +10,9 @@ import ZeroMQ
 ///     {"do": "seek", "position_s": 90}     {"do": "seek", "by_s": -10}     {"do": "next-mark"}
 ///
 /// The answer says how the replay stands when the verb was obeyed: `{"ok":true,"obeyed":true,
-/// "phase":"playing","paused":false,"rate":1,"position_s":90.5,"span_s":600,"messages":1042,"bytes":...}`.
-/// Where it waits for subscribers or for a full peer, `"obeyed":false` says that it will be later. What
-/// was not understood, or cannot be, is answered with `{"ok":false,"error":"..."}`.
+/// "phase":"playing","paused":false,"rate":1,"position_s":90.5,"span_s":600,"messages":1042,
+/// "bytes":...}`. Where it waits for subscribers or for a full peer, `"obeyed":false` says that it will
+/// be later. What was not understood, or cannot be, is answered with `{"ok":false,"error":"..."}`.
 public final class ControlSocket: Sendable {
   /// With wildcards resolved.
   public let address: String
@@ -70,7 +70,9 @@ public final class ControlSocket: Sendable {
           stop.request()
           return answer()
         case .verb(let verb):
-          if let reason = replayer.reasonAgainst(verb) { throw ControlRequest.Problem(text: reason) }
+          if let reason = replayer.reasonAgainst(verb) {
+            throw ControlRequest.Problem(text: reason)
+          }
           let number = control.ask(verb)
           return answer(
             isObeyed: control.waitUntilObeyed(

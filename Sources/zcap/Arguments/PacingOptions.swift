@@ -64,7 +64,8 @@ struct PacingOptions: ParsableArguments {
       throw ValidationError("--rate max: nothing is ever late; leave --late and --max-lateness")
     }
     if maxGap != nil, rate == nil || paces.first == .max, !paces.isEmpty {
-      throw ValidationError("--max-gap goes with the recorded pace, at --rate 0.5, 1, 10 and the like")
+      throw ValidationError(
+        "--max-gap goes with the recorded pace, at --rate 0.5, 1, 10 and the like")
     }
   }
 
