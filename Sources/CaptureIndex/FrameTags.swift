@@ -3,8 +3,8 @@ import PayloadCodecs
 
 /// What the frames of one topic have meant from some message on, position by position.
 ///
-/// Found by looking at samples: the first messages of a topic, then one in `sampleStride`, and
-/// every frame at a position where none was before. A sample that contradicts what was held starts
+/// Found by looking at samples: the first messages of a topic, then one in `sampleStride`, every frame
+/// at a position where none was before, and every one that is not as long as the array it should be. A sample that contradicts what was held starts
 /// a new era; the walk is the same live and in `zcap reindex`, and so are the eras.
 struct FrameTags: Hashable, Sendable {
   /// Frames behind this many are not looked at one by one; the tag then ends with `...`.
@@ -19,15 +19,22 @@ struct FrameTags: Hashable, Sendable {
 
   init() {}
 
-  /// Looks at the frames of one message. Returns whether anything held was changed.
+  /// Looks at the frames of one message. Returns whether anything held was changed. `ruled`: the tags
+  /// that rules give to positions, which are not looked at.
   mutating func learn(
-    from message: RecordHeader, in segment: Segment, registry: CodecRegistry
+    from message: RecordHeader, in segment: Segment, registry: CodecRegistry,
+    ruled: [CodecTag?] = []
   ) -> Bool {
     var isChanged = false
     for position in 0..<min(message.frameCount, Self.frameCountMax) {
       if position == tags.count { tags.append(nil) }
+      if position < ruled.count, let tag = ruled[position] {
+        isChanged = isChanged || tags[position] != tag
+        tags[position] = tag
+        continue
+      }
       guard let frame = segment.frame(position, of: message), !frame.isEmpty else { continue }
-      let detection = registry.detect(frame)
+      let detection = detection(of: frame, at: position, of: message, in: segment, registry)
       guard let held = tags[position] else {
         tags[position] = detection.tag
         isChanged = true
@@ -41,6 +48,16 @@ struct FrameTags: Hashable, Sendable {
       }
     }
     return isChanged
+  }
+
+  private func detection(
+    of frame: RawSpan, at position: Int, of message: RecordHeader, in segment: Segment,
+    _ registry: CodecRegistry
+  ) -> Detection {
+    guard position > 0, let header = segment.frame(position - 1, of: message) else {
+      return registry.detect(frame)
+    }
+    return registry.detect(frame, after: header)
   }
 
   /// Whether every position of a message with this shape has been seen.

@@ -154,10 +154,11 @@ struct IndexDatabase {
     let place = walk.cursor.place
     let totals = walk.ledger.totals
     try database.cachedStatement(
-      sql: "INSERT OR REPLACE INTO progress VALUES (1\(String(repeating: ", ?", count: 17)))"
+      sql: "INSERT OR REPLACE INTO progress VALUES (1\(String(repeating: ", ?", count: 18)))"
     ).execute(arguments: [
       capture.manifest.uuid.uuidString, walk.rule.description, walk.counters.rules.storedText,
-      Int64(place.segment), place.offset, Int64(place.sequence), totals.missing, totals.retired,
+      walk.codecRules.storedText, Int64(place.segment), place.offset, Int64(place.sequence),
+      totals.missing, totals.retired,
       totals.lostOnTheWay, totals.recordedEvents, totals.derivedEvents, totals.nextEvent,
       totals.damages, totals.damagedBytesUnlisted, totals.lastTime,
       walk.openBlock.map { $0.id }, totals.isCounterLimitTold,

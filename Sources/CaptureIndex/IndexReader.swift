@@ -32,6 +32,7 @@ public final class IndexReader {
     let rule = onDisk?.topicRule() ?? TopicRule(capture.manifest.topicRule) ?? .auto
     topicRule = rule
     let sequences = onDisk?.sequenceRules() ?? [SequenceRule](capture.manifest)
+    let codecs = onDisk?.codecRules() ?? [CodecRule](capture.manifest)
     let usable = try? onDisk.flatMap { index -> IndexDatabase? in
       guard let endings else { return try index.isLapped(by: capture) ? nil : index }
       guard try !endings.mayHaveLostPower, try index.isBacked(by: capture, endings) else {
@@ -39,10 +40,10 @@ public final class IndexReader {
       }
       return try Self.isComplete(index, capture) && !Self.isAhead(capture, of: index)
         ? index
-        : Self.complete(index, capture, rule, sequences)
+        : Self.complete(index, capture, rule, sequences, codecs)
     }
     isOnDisk = (usable ?? nil).map { $0.queue === onDisk?.queue } ?? false
-    database = try usable ?? Self.complete(nil, capture, rule, sequences)
+    database = try usable ?? Self.complete(nil, capture, rule, sequences, codecs)
     // What the index on disk counted and the segments do not have any more is told.
     let known = onDisk?.knownPlace()?.sequence ?? 0
     let found = try database.place().sequence
@@ -64,10 +65,11 @@ public final class IndexReader {
 
   private static func complete(
     _ index: IndexDatabase?, _ capture: Capture, _ rule: TopicRule,
-    _ sequences: [SequenceRule]
+    _ sequences: [SequenceRule], _ codecs: [CodecRule]
   ) throws -> IndexDatabase {
     let completed = try IndexDatabase.inMemory()
-    var walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: .body)
+    var walk = IndexWalk(
+      capture, rule: rule, sequences: sequences, codecs: codecs, verifying: .body)
     if let index {
       try index.queue.backup(to: completed.queue)
       try walk.resume(try index.past(verifying: .body))

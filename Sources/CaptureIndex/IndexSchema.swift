@@ -6,7 +6,7 @@ import GRDB
 /// nanoseconds, sizes are bytes, sequences count messages from the start of the capture.
 enum IndexSchema {
   /// `PRAGMA user_version`. An index of another version is made anew, never migrated.
-  static let version = 4
+  static let version = 5
 
   static func create(_ database: Database) throws {
     try database.execute(sql: tables)
@@ -21,6 +21,7 @@ enum IndexSchema {
       capture TEXT NOT NULL,           -- the UUID in capture.json
       topic_rule TEXT NOT NULL,
       sequence_rules TEXT NOT NULL,    -- a line each: counter fields in payloads
+      codec_rules TEXT NOT NULL,       -- a line each: what frames are by the user's word
       segment INTEGER NOT NULL,        -- the walk goes on here:
       offset INTEGER NOT NULL,         --   bytes from the start of the segment
       sequence INTEGER NOT NULL,       --   the sequence expected there

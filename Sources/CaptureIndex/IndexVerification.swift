@@ -65,7 +65,9 @@ public enum IndexVerification: Hashable, Sendable {
 
     let made = try own { try IndexDatabase.temporary() }
     let sequences = try IndexDatabase.sequences(progress)
-    var walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: .body)
+    let codecs = try IndexDatabase.codecRules(progress)
+    var walk = IndexWalk(
+      capture, rule: rule, sequences: sequences, codecs: codecs, verifying: .body)
     guard try own({ try advance(&walk, to: place, made) }) else {
       let first = try own { try capture.firstNumber } ?? 0
       return capture.isRing && place.segment < first

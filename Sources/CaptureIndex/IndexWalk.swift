@@ -79,6 +79,7 @@ struct IndexWalk {
 
   private(set) var cursor: CaptureCursor
   let rule: TopicRule
+  let codecRules: [CodecRule]
   private let registry: CodecRegistry
 
   // Totals since the beginning of the capture.
@@ -122,11 +123,13 @@ struct IndexWalk {
   /// Starts at the beginning of the capture.
   init(
     _ capture: Capture, rule: TopicRule, sequences: [SequenceRule] = [],
-    registry: CodecRegistry = .standard, verifying: SegmentCursor.Verification
+    codecs: [CodecRule] = [], registry: CodecRegistry = .standard,
+    verifying: SegmentCursor.Verification
   ) {
     cursor = CaptureCursor(capture, verifying: verifying)
     self.rule = rule
     counters = CounterBook(sequences)
+    codecRules = codecs
     self.registry = registry
   }
 
@@ -218,7 +221,11 @@ struct IndexWalk {
         segment: segment.header.number, offset: record.offset, endOffset: record.end,
         firstSequence: record.sequence)
     }
-    if !table.streams[stream].isUsual(shape) { look(at: record, segment, shape, stream) }
+    if !table.streams[stream].isUsual(shape)
+      || !(table.streams[stream].arrays.isEmpty || table.streams[stream].fits(record, in: segment))
+    {
+      look(at: record, segment, shape, stream)
+    }
     if !counters.rules.isEmpty { count(record, segment, stream, time: time) }
     if table.streams[stream].count(bytes: frames.bytes, time: time) { unsettled.append(stream) }
     openBlock!.add(record, bytes: frames.bytes, time: time)
@@ -286,17 +293,30 @@ struct IndexWalk {
   ) {
     let stream = table.streams[id]
     let isKnown = stream.shape == shape || stream.tags.covers(shape)
-    guard !isKnown || (stream.isSampleDue && stream.eras < FrameTags.erasMax) else { return }
-    guard table.streams[id].tags.learn(from: record, in: segment, registry: registry) else {
-      return
-    }
+    let isDue = stream.isSampleDue || !stream.fits(record, in: segment)
+    guard !isKnown || (isDue && stream.eras < FrameTags.erasMax) else { return }
+    let ruled = ruledTags(id)
+    guard
+      table.streams[id].tags.learn(from: record, in: segment, registry: registry, ruled: ruled)
+    else { return }
     table.streams[id].eras += 1
+    table.streams[id].findArrays()
     table.streams[id].summaries = [:]
     table.streams[id].shape = nil
     news.eras.append(
       Era(
         endpoint: stream.endpoint, topic: stream.topic, firstSequence: record.sequence,
         tags: table.streams[id].tags))
+  }
+
+  private mutating func ruledTags(_ id: StreamTable.ID) -> [CodecTag?] {
+    if codecRules.isEmpty { return [] }
+    if let known = table.streams[id].ruledTags { return known }
+    let topic = table.streams[id].topic
+    let name = topic == TopicTable.noTopic ? nil : topics.name(of: topic)
+    let tags = codecRules.tags(ofTopic: name)
+    table.streams[id].ruledTags = tags
+    return tags
   }
 
   private mutating func summaryID(_ key: SummaryKey) -> Int {
@@ -411,6 +431,7 @@ struct IndexWalk {
     for era in past.eras {
       let stream = table.id(endpoint: era.endpoint, topic: era.topic)
       table.streams[stream].tags = era.tags
+      table.streams[stream].findArrays()
       table.streams[stream].eras += 1
     }
     if let block = past.openBlock { try reopen(block) }

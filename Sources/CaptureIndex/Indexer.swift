@@ -13,9 +13,10 @@ public final class Indexer {
   /// Creates the index of a capture, in place of any that is there.
   public init(
     creating capture: Capture, rule: TopicRule, sequences: [SequenceRule] = [],
-    verifying: SegmentCursor.Verification
+    codecs: [CodecRule] = [], verifying: SegmentCursor.Verification
   ) throws {
-    walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: verifying)
+    walk = IndexWalk(
+      capture, rule: rule, sequences: sequences, codecs: codecs, verifying: verifying)
     database = try IndexError.told(capture.path) {
       try IndexDatabase.create(CapturePath.index(capture.path))
     }
@@ -26,17 +27,20 @@ public final class Indexer {
   /// made by another rule, is made anew.
   public init(
     continuing capture: Capture, rule: TopicRule, sequences: [SequenceRule] = [],
-    verifying: SegmentCursor.Verification
+    codecs: [CodecRule] = [], verifying: SegmentCursor.Verification
   ) throws {
     let path = CapturePath.index(capture.path)
-    var walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: verifying)
+    let beginning = IndexWalk(
+      capture, rule: rule, sequences: sequences, codecs: codecs, verifying: verifying)
+    var walk = beginning
     if let known = IndexDatabase.reopen(path, of: capture), known.topicRule() == rule,
-      known.sequenceRules() == sequences, let past = try? known.past(verifying: verifying),
+      known.sequenceRules() == sequences, known.codecRules() == codecs,
+      let past = try? known.past(verifying: verifying),
       (try? walk.resume(past)) != nil
     {
       database = known
     } else {
-      walk = IndexWalk(capture, rule: rule, sequences: sequences, verifying: verifying)
+      walk = beginning
       database = try IndexError.told(capture.path) { try IndexDatabase.create(path) }
     }
     self.walk = walk
@@ -115,7 +119,8 @@ public final class Indexer {
   /// Throws `captureInUse` while it is being recorded, `lossToRecover` where the index that is there
   /// knows of more, and what says that it was written by a later version.
   public static func rebuild(
-    _ capture: Capture, rule: TopicRule? = nil, sequences: [SequenceRule]? = nil
+    _ capture: Capture, rule: TopicRule? = nil, sequences: [SequenceRule]? = nil,
+    codecs: [CodecRule]? = nil
   ) throws -> Indexer {
     try capture.withoutWriters {
       // Who wrote last may have changed the manifest.
@@ -129,12 +134,14 @@ public final class Indexer {
       }
       let indexer = try Indexer(
         creating: capture, rule: rule ?? TopicRule(capture.manifest.topicRule) ?? .auto,
-        sequences: sequences ?? [SequenceRule](capture.manifest), verifying: .body)
+        sequences: sequences ?? [SequenceRule](capture.manifest),
+        codecs: codecs ?? [CodecRule](capture.manifest), verifying: .body)
       while try indexer.advance() == .behind {}
       try indexer.close()
-      if rule != nil || sequences != nil {
+      if rule != nil || sequences != nil || codecs != nil {
         try capture.replace(
-          topicRule: rule?.description, sequences: sequences?.map(\.description))
+          topicRule: rule?.description, sequences: sequences?.map(\.description),
+          codecs: codecs?.map(\.description))
       }
       return indexer
     }

@@ -117,6 +117,20 @@ extension IndexDatabase {
     }
   }
 
+  static func codecRules(_ row: Row) throws -> [CodecRule] {
+    guard let rules = [CodecRule](storedText: try row.text("codec_rules")) else {
+      throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "bad codec rule")
+    }
+    return rules
+  }
+
+  /// The codec rules that it was made with; nil where it does not say.
+  func codecRules() -> [CodecRule]? {
+    try? queue.read {
+      try Row.fetchOne($0, sql: "SELECT codec_rules FROM progress").map { try Self.codecRules($0) }
+    }
+  }
+
   /// The counters that it was made with; nil where it does not say.
   func sequenceRules() -> [SequenceRule]? {
     try? queue.read {

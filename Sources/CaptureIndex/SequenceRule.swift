@@ -51,7 +51,7 @@ extension SequenceRule: CustomStringConvertible {
   /// no text are escaped: `\\` and `\xNN`.
   public var description: String {
     let type = Self.types.first { $0.width == width && $0.isBigEndian == isBigEndian }
-    return "\(Self.escaped(prefix)):frame=\(frame):offset=\(offset):\(type?.name ?? "u8")"
+    return "\(EscapedText.text(of: prefix)):frame=\(frame):offset=\(offset):\(type?.name ?? "u8")"
       + (isShared ? ":shared" : "")
   }
 
@@ -87,7 +87,8 @@ extension SequenceRule: CustomStringConvertible {
       throw Mistake(
         reason: "\(Self.quoted(frameText)) should be frame=N, N from 0, or from -1 at the end")
     }
-    guard let prefix = Self.unescaped(Array(parts.dropLast(3).joined(separator: [0x3A]))) else {
+    guard let prefix = EscapedText.bytes(of: Array(parts.dropLast(3).joined(separator: [0x3A])))
+    else {
       throw Mistake(reason: "in its prefix, a backslash is written \\\\ and a byte \\xNN")
     }
     self.prefix = prefix
@@ -104,46 +105,5 @@ extension SequenceRule: CustomStringConvertible {
   private static func number(_ part: ArraySlice<UInt8>, _ name: String) -> Int? {
     part.starts(with: name.utf8)
       ? Int(String(decoding: part.dropFirst(name.utf8.count), as: UTF8.self)) : nil
-  }
-
-  private static func escaped(_ bytes: [UInt8]) -> String {
-    let text = String(validating: bytes, as: UTF8.self)
-    var result = ""
-    for scalar in text?.unicodeScalars ?? String.UnicodeScalarView(bytes.map(Unicode.Scalar.init)) {
-      switch scalar {
-      case "\\": result += "\\\\"
-      case " "..."~": result.unicodeScalars.append(scalar)
-      default:
-        if text != nil && scalar.value >= 0xA0 {
-          result.unicodeScalars.append(scalar)
-        } else {
-          for byte in text == nil ? [UInt8(scalar.value)] : Array(String(scalar).utf8) {
-            result += "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
-          }
-        }
-      }
-    }
-    return result
-  }
-
-  private static func unescaped(_ bytes: [UInt8]) -> [UInt8]? {
-    var result: [UInt8] = []
-    var rest = bytes[...]
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "\\") else {
-        result.append(byte)
-        continue
-      }
-      switch rest.popFirst() {
-      case UInt8(ascii: "\\"): result.append(byte)
-      case UInt8(ascii: "x"):
-        let digits = String(decoding: rest.prefix(2), as: UTF8.self)
-        guard digits.utf8.count == 2, let value = UInt8(digits, radix: 16) else { return nil }
-        result.append(value)
-        rest = rest.dropFirst(2)
-      default: return nil
-      }
-    }
-    return result
   }
 }

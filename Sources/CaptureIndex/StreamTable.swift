@@ -1,4 +1,5 @@
 import CaptureStore
+import PayloadCodecs
 
 /// The streams of a capture: what came with one topic from one endpoint.
 struct StreamTable {
@@ -17,10 +18,40 @@ struct StreamTable {
     var summary = 0
     /// Messages that their summary does not count yet.
     var unsettled = Tally()
+    /// Frames that were arrays once: arrays of several shapes share a topic, and pictures with them.
+    var arrays: [ArrayFrame] = []
+    /// The tags that rules give to its frames; nil while nobody has looked.
+    var ruledTags: [CodecTag?]?
     /// Its counters; nil while nobody has looked.
     var counters: [Int]?
     /// Whose message came next, the last time.
     fileprivate var follower: ID = 0
+
+    struct ArrayFrame {
+      let position: Int
+      /// By the tag that is held; nil where that is of no array.
+      var byteCount: Int?
+    }
+
+    /// The tags that are held changed.
+    mutating func findArrays() {
+      for index in arrays.indices { arrays[index].byteCount = nil }
+      for (position, tag) in tags.tags.enumerated() {
+        guard let count = tag?.arrayByteCount else { continue }
+        let frame = ArrayFrame(position: position, byteCount: count)
+        if let index = arrays.firstIndex(where: { $0.position == position }) {
+          arrays[index] = frame
+        } else {
+          arrays.append(frame)
+        }
+      }
+    }
+
+    /// Whether the arrays of a message are as long as those before; where they are not, they are
+    /// something else.
+    func fits(_ record: RecordHeader, in segment: Segment) -> Bool {
+      arrays.allSatisfy { segment.frameRange($0.position, of: record)?.count == $0.byteCount }
+    }
 
     /// Whether the next message tells nothing new by its shape, and is no sample.
     func isUsual(_ shape: MessageShape) -> Bool { shape == self.shape && !isSampleDue }

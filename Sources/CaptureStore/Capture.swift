@@ -139,11 +139,13 @@ extension Capture {
 
   /// Changes rules and labels in the manifest, those that are given; the recorded frames stay as they are.
   public func replace(
-    topicRule: String? = nil, sequences: [String]? = nil, labels: [String: String]? = nil
+    topicRule: String? = nil, sequences: [String]? = nil, codecs: [String]? = nil,
+    labels: [String: String]? = nil
   ) throws(StoreError) {
     var manifest = manifest
     if let topicRule { manifest.topicRule = topicRule }
     if let sequences { manifest.sequences = sequences.isEmpty ? nil : sequences }
+    if let codecs { manifest.codecs = codecs.isEmpty ? nil : codecs }
     if let labels { manifest.labels = labels }
     try manifest.save(capture: path, files: files)
   }

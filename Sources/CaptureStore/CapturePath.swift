@@ -2,6 +2,7 @@
 public enum CapturePath {
   public static func manifest(_ capture: String) -> String { "\(capture)/capture.json" }
   public static func index(_ capture: String) -> String { "\(capture)/index.sqlite" }
+  public static func schemas(_ capture: String) -> String { "\(capture)/schemas" }
   public static func segments(_ capture: String) -> String { "\(capture)/segments" }
 
   /// The file of a segment.

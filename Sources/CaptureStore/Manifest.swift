@@ -21,6 +21,8 @@ public struct Manifest: Codable, Hashable, Sendable {
   public var topicRule: String
   /// Counter fields in payloads; see `SequenceRule` for the spelling. nil where there are none.
   public var sequences: [String]?
+  /// What frames are by the user's word; see `CodecRule` for the spelling. nil where nothing was said.
+  public var codecs: [String]?
   /// Of a ring, how much of it is kept: what comes before its first segment is not missing.
   public var keep: Retention?
   /// Where a capture begins that was taken out of another one; nil for its first segment.
@@ -52,7 +54,7 @@ public struct Manifest: Codable, Hashable, Sendable {
   public init(
     uuid: UUID = UUID(), host: String, created: String, recorder: String,
     endpoints: [RecordedEndpoint], topicRule: String, sequences: [String] = [],
-    keep: Retention? = nil, labels: [String: String]
+    codecs: [String] = [], keep: Retention? = nil, labels: [String: String]
   ) {
     self.uuid = uuid
     self.host = host
@@ -61,6 +63,7 @@ public struct Manifest: Codable, Hashable, Sendable {
     self.endpoints = endpoints
     self.topicRule = topicRule
     self.sequences = sequences.isEmpty ? nil : sequences
+    self.codecs = codecs.isEmpty ? nil : codecs
     self.keep = keep
     self.labels = labels
   }
@@ -224,7 +227,7 @@ extension Manifest {
 
   private static let fields: Set<String> = [
     "format", "uuid", "host", "created", "recorder", "endpoints", "topicRule", "sequences",
-    "keep", "begins", "window", "labels",
+    "codecs", "keep", "begins", "window", "labels",
   ]
 
   /// Adds what an earlier manifest says in fields that this version does not have.

@@ -80,6 +80,8 @@ final class Pin: @unchecked Sendable {
       lock = try CaptureLock(request.path, files)
       try files.makeDirectory(CapturePath.segments(request.path))
       try manifest.save(capture: request.path, files: files)
+      let schemas = try Capture(path: path, files: files).schemaFiles()
+      try Capture(path: request.path, files: files).add(schemas)
       try files.synchronizeDirectory(request.path)
       try files.synchronizeDirectory(FileSystem.parent(of: request.path))
       self.manifest = manifest

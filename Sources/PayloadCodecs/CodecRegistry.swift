@@ -8,7 +8,8 @@ public struct CodecRegistry: Sendable {
 
   /// Every codec that zcap knows.
   public static let standard = CodecRegistry([
-    EmptyCodec(), JSONCodec(), PickleCodec(), MessagePackCodec(), TextCodec(),
+    EmptyCodec(), SignatureCodec(), JSONCodec(), PickleCodec(), MessagePackCodec(), TextCodec(),
+    FlatBufferCodec(), CapnpCodec(), ProtobufCodec(),
   ])
 
   private let codecs: [any Codec]
@@ -33,5 +34,15 @@ public struct CodecRegistry: Sendable {
       best = found
     }
     return best ?? Detection(.raw, .guess)
+  }
+
+  /// The same for a frame that follows another one: a header before an array of numbers gives it a
+  /// type and a shape, as with pyzmq's `send_array`.
+  public func detect(_ payload: RawSpan, after header: RawSpan) -> Detection {
+    let found = detect(payload)
+    guard found.confidence < .certain, !header.isEmpty,
+      let layout = ArrayHeader.layout(of: payload, after: header)
+    else { return found }
+    return Detection(layout.tag, .certain)
   }
 }

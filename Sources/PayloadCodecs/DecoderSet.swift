@@ -4,6 +4,8 @@ public struct DecoderSet: Sendable {
     .empty: EmptyDecoder(), .json: JSONDocumentDecoder(), .text: TextDecoder(),
     .raw: BytesDecoder(),
     .messagePack: MessagePackDecoder(), .pickle: PickleDecoder(),
+    .npy: NpyDecoder(), .png: PictureDecoder(), .jpeg: PictureDecoder(),
+    .gzip: CompressionDecoder(), .zstandard: CompressionDecoder(), .lz4: CompressionDecoder(),
   ]
 
   private let schemas: SchemaSet
@@ -13,11 +15,22 @@ public struct DecoderSet: Sendable {
   /// - Parameter schemas: for the tags that name a type.
   public init(schemas: SchemaSet = SchemaSet()) { self.schemas = schemas }
 
+  /// Decoders that are made of their tags are kept up to so many: a tag of arrays has their shape, and
+  /// each may have another.
+  private static let knownMax = 1024
+
   /// The decoder for payloads of a tag; `nil` where there is none, or no schema has its type.
   public mutating func decoder(for tag: CodecTag) -> (any Decoder)? {
     if let decoder = known[tag] { return decoder }
-    guard let decoder = schemas.decoder(for: tag) else { return nil }
+    guard let decoder = made(for: tag) else { return nil }
+    if known.count >= Self.knownMax { known = Self.plain }
     known[tag] = decoder
     return decoder
+  }
+
+  private func made(for tag: CodecTag) -> (any Decoder)? {
+    if let layout = ArrayLayout(tag) { return ArrayDecoder(layout) }
+    if let format = tag.structFormat { return StructDecoder(format) }
+    return schemas.decoder(for: tag)
   }
 }

@@ -35,8 +35,8 @@ final class IndexFollower: Sendable {
 
   /// `firstSequence`: that of the recording, which goes on with a capture that is there.
   init(
-    _ capture: Capture, rule: TopicRule, sequences: [SequenceRule], firstSequence: UInt64,
-    progress: IndexProgress
+    _ capture: Capture, rule: TopicRule, sequences: [SequenceRule], codecs: [CodecRule],
+    firstSequence: UInt64, progress: IndexProgress
   ) {
     thread = WorkerThread(name: "zcap indexer", priority: .background) { [failure, isSealed] in
       var isLast = false
@@ -44,7 +44,8 @@ final class IndexFollower: Sendable {
         isLast = isSealed.isRequested
         do {
           let indexer = try Indexer(
-            continuing: capture, rule: rule, sequences: sequences, verifying: .header)
+            continuing: capture, rule: rule, sequences: sequences, codecs: codecs,
+            verifying: .header)
           while indexer.nextSequence < firstSequence,
             try indexer.advance(upTo: firstSequence) == .behind
           {}

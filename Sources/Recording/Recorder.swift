@@ -154,7 +154,8 @@ public final class Recorder: Sendable {
     let manifest = Manifest(
       host: ProcessInfo.processInfo.hostName, created: now(), recorder: plan.recorder,
       endpoints: endpoints, topicRule: plan.topicRule.description,
-      sequences: plan.sequences.map(\.description), keep: plan.keep, labels: plan.labels)
+      sequences: plan.sequences.map(\.description), codecs: plan.codecs.map(\.description),
+      keep: plan.keep, labels: plan.labels)
     return try CaptureWriter(
       creating: plan.capture, manifest: manifest, segmentSize: plan.segmentSize,
       sync: plan.sync, freeSpaceMin: plan.freeSpaceMin, schedule: .threads, files: files)
@@ -185,7 +186,8 @@ public final class Recorder: Sendable {
     // A capture that is gone on with keeps its rule; `zcap reindex` gives it another.
     IndexFollower(
       capture, rule: TopicRule(capture.manifest.topicRule) ?? plan.topicRule,
-      sequences: [SequenceRule](capture.manifest), firstSequence: sequence, progress: progress)
+      sequences: [SequenceRule](capture.manifest), codecs: [CodecRule](capture.manifest),
+      firstSequence: sequence, progress: progress)
   }
 
   /// What the writer made or goes on with, with all rules and labels of the plan in its manifest.
@@ -193,11 +195,15 @@ public final class Recorder: Sendable {
     _ plan: RecordingPlan, _ files: FileSystem
   ) throws(StoreError) -> Capture {
     let capture = try Capture(path: plan.capture, files: files)
+    try capture.add(plan.schemas)
     let known = capture.manifest.sequences ?? []
     let added = plan.sequences.map(\.description).filter { !known.contains($0) }
+    let codecs = capture.manifest.codecs ?? []
+    let newCodecs = plan.codecs.map(\.description).filter { !codecs.contains($0) }
     let labels = capture.manifest.labels.merging(plan.labels) { _, new in new }
-    if added.isEmpty && labels == capture.manifest.labels { return capture }
-    try capture.replace(sequences: known + added, labels: labels)
+    if added.isEmpty && newCodecs.isEmpty && labels == capture.manifest.labels { return capture }
+    // What is said later counts before what was said earlier.
+    try capture.replace(sequences: known + added, codecs: newCodecs + codecs, labels: labels)
     return try Capture(path: plan.capture, files: files)
   }
 

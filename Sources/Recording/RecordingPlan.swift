@@ -11,6 +11,10 @@ public struct RecordingPlan: Sendable {
   public var topicRule = TopicRule.auto
   /// Counters in the messages, by which losses are found.
   public var sequences: [SequenceRule] = []
+  /// What frames are, whatever they look like.
+  public var codecs: [CodecRule] = []
+  /// Copied into the capture.
+  public var schemas: [SchemaFile] = []
   public var labels: [String: String] = [:]
   /// Name and version of the program, for the manifest.
   public var recorder: String

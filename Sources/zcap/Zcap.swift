@@ -22,8 +22,8 @@ struct Zcap: ParsableCommand {
     version: "zcap \(version) (libzmq \(libraryVersion))",
     subcommands: [
       RecordCommand.self, TriggerCommand.self, ListCommand.self, CatCommand.self,
-      ReplayCommand.self, VerifyCommand.self, RecoverCommand.self, ReindexCommand.self,
-      BenchCommand.self,
+      TagCommand.self, ReplayCommand.self, VerifyCommand.self, RecoverCommand.self,
+      ReindexCommand.self, BenchCommand.self,
     ])
 
   static func main() {

@@ -43,6 +43,24 @@ import Testing
     #expect(tags[128] == "text|text")
   }
 
+  /// Cameras of several sizes send under one topic: every message has its own tag, sample or not.
+  @Test func arraysOfAnotherSizeAreLookedAt() throws {
+    var messages: [TestMessage] = []
+    var expected: [String] = []
+    for number in 0..<200 {
+      let size = number < 20 ? 4 : [2, 3, 5][number % 3]
+      let header = Array(#"{"dtype":"uint8","shape":[\#(size),2]}"#.utf8)
+      let isPicture = number % 7 == 3
+      let body: [UInt8] =
+        isPicture
+        ? [0xFF, 0xD8, 0xFF, 0xE0, UInt8(number), 1, 2, 0xFF, 0xD9]
+        : [UInt8](repeating: 1, count: size * 2)
+      messages.append(TestMessage([Array("t".utf8), header, body]))
+      expected.append("text|json|" + (isPicture ? "image/jpeg" : "ndarray(uint8,\(size)x2)"))
+    }
+    #expect(try tags(messages) == expected)
+  }
+
   @Test func anEmptyFrameDoesNotChangeWhatItsPlaceMeans() throws {
     let messages = [
       TestMessage("t", Self.json), TestMessage("t", ""), TestMessage("t", Self.json),

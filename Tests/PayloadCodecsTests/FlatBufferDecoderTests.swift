@@ -27,6 +27,26 @@ struct FlatBufferDecoderTests {
     #expect(try decode(prefixed, "everything.bfbs", "flatbuffers") == shown)
   }
 
+  /// Written by the Python library: the last table is empty, and the size leads to it.
+  @Test(arguments: [
+    (
+      "280000001000000000000a0008000000000004000a000000040000000100000008000000040004"
+        + "0004000000", #"{"size":7,"leaves":[{"size":7}]}"#
+    ),
+    (
+      "3800000004000000eeffffff04000000010000001000000000000a0008000000000004000a0000"
+        + "000400000001000000080000000400040004000000",
+      #"{"size":7,"leaves":[{"size":7,"leaves":[{"size":7}]}]}"#
+    ),
+  ])
+  func sizeThatLooksLikeAnOffset(hex: String, json: String) throws {
+    let digits = Array(hex.utf8)
+    let payload = stride(from: 0, to: digits.count, by: 2).map {
+      UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)!
+    }
+    #expect(try decode(payload, "everything.bfbs", "flatbuffers(Zcap.Test.Leaf)") == json)
+  }
+
   @Test("a table without fields has the defaults, although its offset looks like a size")
   func emptyTable() throws {
     let payload = integers([.u32(8), .u16(4), .u16(4), .i32(4)])

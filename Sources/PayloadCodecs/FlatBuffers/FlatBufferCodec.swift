@@ -8,7 +8,8 @@ public struct FlatBufferCodec: Codec {
 
   public func recognize(_ payload: RawSpan) -> Detection? {
     guard payload.byteCount >= 16, let frame = FlatBufferFrame(payload),
-      let table = frame.reader.plausibleRoot, frame.reader.fieldCount(of: table) > 0
+      let table = frame.reader.plausibleRoot, table.position >= 8,
+      frame.reader.fieldCount(of: table) > 0
     else { return nil }
     let isNamed = table.position >= 12 && frame.reader.identifier?.isAlphanumeric == true
     return Detection(.flatbuffers, isNamed ? .likely : .guess)
@@ -36,22 +37,23 @@ struct FlatBufferFrame: ~Escapable {
 
   /// `nil` where the bytes are no buffer, with or without a size.
   ///
-  /// A size of all that follows is also the offset of a root table of the last four bytes. That
-  /// table would have no fields, so it must be one in every other respect to be taken for it.
+  /// A size of all that follows is also the offset of a root table of the last four bytes, without
+  /// fields: it is taken for that only where what follows is no buffer.
   @_lifetime(copy payload)
   init?(_ payload: RawSpan) {
-    let plain = FlatBufferReader(payload)
-    if plain.plausibleRoot != nil {
-      reader = plain
-      start = 0
-      return
-    }
-    guard payload.byteCount >= 8,
+    if payload.byteCount >= 8,
       let size = try? payload.integer(UInt32.self, at: 0), Int(size) == payload.byteCount - 4
-    else { return nil }
-    let inner = FlatBufferReader(payload.extracting(4..<payload.byteCount))
-    guard inner.plausibleRoot != nil else { return nil }
-    reader = inner
-    start = 4
+    {
+      let inner = FlatBufferReader(payload.extracting(4..<payload.byteCount))
+      if inner.plausibleRoot != nil {
+        reader = inner
+        start = 4
+        return
+      }
+    }
+    let plain = FlatBufferReader(payload)
+    guard plain.plausibleRoot != nil else { return nil }
+    reader = plain
+    start = 0
   }
 }

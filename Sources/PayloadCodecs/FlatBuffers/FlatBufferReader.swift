@@ -99,7 +99,8 @@ struct FlatBufferReader: ~Escapable {
 extension FlatBufferReader {
   /// The root table, if the buffer could be one: what tells a buffer from other bytes.
   var plausibleRoot: Table? {
-    guard let table = try? root(), table.position >= 8, table.position - table.vtable != 0 else {
+    // Its vtable may lie behind it: writers share those that are equal.
+    guard let table = try? root(), table.position >= 4, table.position != table.vtable else {
       return nil
     }
     for slot in 0..<table.slotCount {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CaptureIndex
+import CaptureStore
 import Recording
 
 /// What the index of a recording is to find in its messages.
@@ -21,10 +22,34 @@ struct MeaningOptions: ParsableArguments {
       """, valueName: "rule"))
   var sequences: [SequenceArgument] = []
 
-  func check() throws { for sequence in sequences { _ = try sequence.rule() } }
+  @Option(
+    name: .customLong("codec"),
+    help: ArgumentHelp(
+      """
+      What frames are where their bytes do not say it, such as 'imu/*#1=struct(<Id:seq,t)': of topics \
+      that match the glob, the frame of this number, from 0 (repeatable; the first that fits counts; \
+      see 'zcap tag --help').
+      """, valueName: "glob#n=codec"))
+  var codecs: [CodecRuleArgument] = []
+
+  @Option(
+    name: .customLong("schema"),
+    help: ArgumentHelp(
+      "A compiled schema, to be kept with the capture (repeatable); see 'zcap cat --help'.",
+      valueName: "file"))
+  var schemas: [String] = []
+
+  func check() throws {
+    for sequence in sequences { _ = try sequence.rule() }
+    for codec in codecs { _ = try codec.rule() }
+  }
 
   func apply(to plan: inout RecordingPlan) throws {
     plan.topicRule = topicRule ?? .auto
     plan.sequences = try sequences.map { try $0.rule() }
+    plan.codecs = try codecs.map { try $0.rule() }
+    plan.schemas = try SchemaFiles.read(schemas)
+    let present = Capture.exists(at: plan.capture) ? try Capture(path: plan.capture) : nil
+    try plan.codecs.check(SchemaFiles.schemas(plan.schemas, of: plan.isAppending ? present : nil))
   }
 }

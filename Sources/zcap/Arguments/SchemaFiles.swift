@@ -3,12 +3,12 @@ import CaptureStore
 import Foundation
 import PayloadCodecs
 
-/// `--schema`: compiled schemas in files.
+/// `--schema`: compiled schemas in files, and those that captures have.
 enum SchemaFiles {
-  /// Throws `ValidationError` where one cannot be read or is none.
-  static func read(_ paths: [String]) throws -> SchemaSet {
-    var schemas = SchemaSet()
-    for path in paths {
+  /// By their names without the folder. Throws `ValidationError` where one cannot be read or is no
+  /// schema.
+  static func read(_ paths: [String]) throws -> [SchemaFile] {
+    try paths.map { path in
       let bytes: [UInt8]
       do {
         bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
@@ -17,9 +17,23 @@ enum SchemaFiles {
         throw ValidationError("--schema \(path): \(reason)")
       }
       do {
-        schemas.add(try Schema(bytes))
+        _ = try Schema(bytes)
       } catch {
         throw ValidationError("--schema \(path): \(error)")
+      }
+      return SchemaFile(name: URL(fileURLWithPath: path).lastPathComponent, bytes: bytes)
+    }
+  }
+
+  /// Those that were named, then those of the capture. What the capture has and is none is told.
+  static func schemas(_ named: [SchemaFile], of capture: Capture?) throws -> SchemaSet {
+    var schemas = SchemaSet()
+    for file in named { schemas.add(try Schema(file.bytes)) }
+    for file in try capture?.schemaFiles() ?? [] {
+      do {
+        schemas.add(try Schema(file.bytes))
+      } catch {
+        Console.complain("\(capture!.path)/schemas/\(file.name): \(error)")
       }
     }
     return schemas

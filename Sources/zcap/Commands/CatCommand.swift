@@ -9,8 +9,8 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     abstract: "Show what messages say, decoded.",
     discussion: """
       Each frame is shown as what its bytes are found to be: JSON, MessagePack, Pickle (described, \
-      never executed), text. What needs a schema is shown by --schema and --as. Works on a capture \
-      that is being recorded.
+      never executed), text, NumPy's arrays, or as the rules of the capture say ('zcap tag'). What \
+      needs a schema is shown by --schema and --as. Works on a capture that is being recorded.
       """)
 
   @Argument(help: ArgumentHelp("A capture: a path, or a name in the store.", valueName: "capture"))
@@ -26,7 +26,7 @@ struct CatCommand: ParsableCommand, CheckedCommand {
       Show frames as this codec says, such as '*#1=protobuf(pkg.Type)': of topics that match the glob, \
       the frame of this number, from 0 (repeatable; the first that fits counts).
       """, valueName: "glob#n=tag"))
-  var rules: [CodecRule] = []
+  var rules: [CodecRuleArgument] = []
 
   @Option(
     name: .customLong("schema"),
@@ -53,6 +53,7 @@ struct CatCommand: ParsableCommand, CheckedCommand {
   var hex = false
 
   func check() throws {
+    for rule in rules { _ = try rule.rule() }
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): at least 1") }
     if let frame, frame < 0 { throw ValidationError("--frame \(frame): frames count from 0") }
     if [json, raw, hex].filter({ $0 }).count > 1 {
@@ -64,8 +65,12 @@ struct CatCommand: ParsableCommand, CheckedCommand {
   }
 
   func run() throws {
-    let reader = try FrameReader(rules: rules, schemas: SchemaFiles.read(schemas))
     let index = try IndexReader(Capture(path: Store.path(forExisting: capture)))
+    let schemas = try SchemaFiles.schemas(SchemaFiles.read(schemas), of: index.capture)
+    let said = try rules.map { try $0.rule() }
+    try said.check(schemas)
+    let reader = FrameReader(
+      rules: said + [CodecRule](index.capture.manifest), schemas: schemas)
     let selection = try filter.apply(to: selection.resolved(in: index), in: index)
     var output = MessageOutput(index, reader, format: format, frame: frame)
     var messages = try index.messages(selection, pool: SegmentPool(index.capture))

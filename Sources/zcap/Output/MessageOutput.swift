@@ -68,6 +68,15 @@ struct MessageOutput: ~Copyable {
     return endpoints.indices.contains(number) ? endpoints[number] : "?"
   }
 
+  private func tag(
+    of frame: RawSpan, _ number: Int, in message: RecordedMessage, _ topic: [UInt8]?
+  ) -> CodecTag {
+    guard number > 0, let header = message.segment.frame(number - 1, of: message.record) else {
+      return reader.tag(of: frame, number: number, topic: topic)
+    }
+    return reader.tag(of: frame, number: number, topic: topic, after: header)
+  }
+
   // MARK: - JSON
 
   private mutating func writeJSON(_ message: RecordedMessage) {
@@ -84,7 +93,7 @@ struct MessageOutput: ~Copyable {
     var isFirst = true
     for number in numbers(of: message) {
       guard let frame = message.segment.frame(number, of: message.record) else { continue }
-      let tag = reader.tag(of: frame, number: number, topic: topic)
+      let tag = tag(of: frame, number, in: message, topic)
       let error = reader.read(frame, as: tag)
       var head = JSONLine()
       head.add("codec", tag.rawValue)
@@ -116,7 +125,7 @@ struct MessageOutput: ~Copyable {
     let topic = message.topic
     for number in numbers(of: message) {
       guard let frame = message.segment.frame(number, of: message.record) else { continue }
-      let tag = reader.tag(of: frame, number: number, topic: topic)
+      let tag = tag(of: frame, number, in: message, topic)
       let error = reader.read(frame, as: tag)
       let name = Table.printable(Array(tag.rawValue.utf8))
       let padding = String(repeating: " ", count: max(0, 8 - name.count))

@@ -1,0 +1,75 @@
+import ArgumentParser
+import CaptureIndex
+import CaptureStore
+import PayloadCodecs
+
+struct TagCommand: ParsableCommand, CheckedCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tag",
+    abstract: "Say what frames of a capture are, where their bytes do not.",
+    discussion: """
+      A rule is GLOB#FRAME=CODEC: of topics that match the glob, the frame of this number, from 0, is \
+      of this codec. Without rules those of the capture are listed. Of several that fit the first \
+      counts; new ones come first. The messages stay as they are, and the index is made anew.
+
+      Codecs are raw, text, json, msgpack, pickle, npy, ndarray(uint8,480x640x3), struct(<IdH:seq,t,n) \
+      in the words of Python, and protobuf(pkg.Type), flatbuffers(Type), capnp(Type) of a schema.
+      """)
+
+  @Argument(help: "A capture: a path, or a name in the store.")
+  var capture: String
+
+  @Argument(
+    help: ArgumentHelp("Rules to add, such as 'imu/*#1=msgpack'.", valueName: "glob#n=codec"))
+  var rules: [CodecRuleArgument] = []
+
+  @Option(help: ArgumentHelp("Take this rule out (repeatable).", valueName: "glob#n=codec"))
+  var remove: [CodecRuleArgument] = []
+
+  @Option(
+    name: .customLong("schema"),
+    help: ArgumentHelp(
+      "Copy a compiled schema into the capture (repeatable); see 'zcap cat --help'.",
+      valueName: "file"))
+  var schemas: [String] = []
+
+  @Option(
+    name: .customLong("remove-schema"),
+    help: ArgumentHelp("Take a schema out, by its name (repeatable).", valueName: "name"))
+  var schemasRemoved: [String] = []
+
+  func check() throws { for rule in rules + remove { _ = try rule.rule() } }
+
+  func run() throws {
+    let path = Store.path(forExisting: capture)
+    let capture = try Capture(path: path)
+    let before = [CodecRule](capture.manifest)
+    if rules.isEmpty && remove.isEmpty && schemas.isEmpty && schemasRemoved.isEmpty {
+      return try list(before, capture)
+    }
+    let removed = try remove.map { try $0.rule() }
+    for rule in removed where !before.contains(rule) {
+      throw ValidationError("--remove '\(rule)': \(path) has no such rule")
+    }
+    let files = try SchemaFiles.read(schemas)
+    let added = try rules.map { try $0.rule() }
+    try added.check(SchemaFiles.schemas(files, of: capture))
+    try capture.add(files)
+    for name in schemasRemoved where try !capture.removeSchema(name) {
+      throw ValidationError("--remove-schema \(name): \(path) has no such schema")
+    }
+    let after = added + before.filter { !removed.contains($0) && !added.contains($0) }
+    guard after != before else { return }
+    let indexer = try Indexer.rebuild(capture, codecs: after)
+    let messages = indexer.nextSequence - UInt64(indexer.messagesMissing)
+    Console.say("\(path): \(Units.count(messages)) messages indexed by its new rules")
+  }
+
+  private func list(_ rules: [CodecRule], _ capture: Capture) throws {
+    var output = DataOutput()
+    for rule in rules { output.writeLine(rule.description) }
+    for file in try capture.schemaFiles() { output.writeLine("schema \(file.name)") }
+    output.flush()
+    if rules.isEmpty { Console.say("\(capture.path): no rules; its codecs are found by looking") }
+  }
+}

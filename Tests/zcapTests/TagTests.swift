@@ -1,0 +1,101 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension ZcapTests {
+  /// What users say of frames: at record time, afterwards, and what that changes.
+  @Suite struct TagTests {
+    private static let rule = "imu/*#1=struct(<HB:seq,flags)"
+
+    private func made(_ rig: Rig) throws {
+      var capture = MadeCapture()
+      for number in 0..<3 {
+        capture.entries.append(
+          .init(
+            nanoseconds: Int64(number), frames: [Array("imu/\(number % 2)".utf8), [1, 0, 7]]))
+      }
+      try capture.write(rig.capture("made"))
+    }
+
+    private func codecs(_ rig: Rig) throws -> [String] {
+      try rig.list("made", "--json").compactMap { $0.text("codec") }
+    }
+
+    @Test func aRuleThatIsAddedIsListedShownAndTakenOut() throws {
+      let rig = try Rig()
+      try made(rig)
+      let none = try rig.run("tag", "made")
+      #expect(none.exitCode == 0 && none.standardOutput.isEmpty)
+      #expect(try codecs(rig) == ["text|raw", "text|raw"])
+
+      let added = try rig.run("tag", "made", Self.rule, "imu/0#1=raw")
+      #expect(added.exitCode == 0, "\(added)")
+      #expect(try codecs(rig) == ["text|struct(<HB:seq,flags)", "text|struct(<HB:seq,flags)"])
+      #expect(try rig.run("tag", "made").standardOutput == "\(Self.rule)\nimu/0#1=raw\n")
+      let shown = try rig.run("cat", "made", "--json", "--limit", "1")
+      #expect(
+        shown.standardOutput.contains(
+          #"{"codec":"struct(<HB:seq,flags)","value":{"seq":1,"flags":7}}"#), "\(shown)")
+      #expect(try rig.run("verify", "made").exitCode == 0)
+
+      // What is said last counts first.
+      #expect(try rig.run("tag", "made", "imu/0#1=raw").exitCode == 0)
+      #expect(try codecs(rig) == ["text|raw", "text|struct(<HB:seq,flags)"])
+      let removed = try rig.run("tag", "made", "--remove", Self.rule, "--remove", "imu/0#1=raw")
+      #expect(removed.exitCode == 0, "\(removed)")
+      #expect(try codecs(rig) == ["text|raw", "text|raw"])
+      #expect(try rig.run("tag", "made").standardOutput.isEmpty)
+    }
+
+    @Test func schemasTravelWithTheCapture() throws {
+      let rig = try Rig()
+      let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("PayloadCodecsTests/Fixtures")
+      let message = try Data(
+        contentsOf: fixtures.appendingPathComponent("everything.protobuf.bin"))
+      var capture = MadeCapture()
+      capture.entries.append(.init(nanoseconds: 0, frames: [Array("p".utf8), Array(message)]))
+      try capture.write(rig.capture("made"))
+      let tag = "*#1=protobuf(zcap.test.Everything)"
+      let without = try rig.run("tag", "made", tag)
+      #expect(without.exitCode == 64 && without.complaints.count == 1, "\(without)")
+      let schema = fixtures.appendingPathComponent("everything.desc").path
+      #expect(try rig.run("tag", "made", tag, "--schema", schema).exitCode == 0)
+      #expect(try rig.run("tag", "made").standardOutput == "\(tag)\nschema everything.desc\n")
+      let shown = try rig.run("cat", "made", "--json", "--frame", "1")
+      #expect(shown.standardOutput.contains(#""codec":"protobuf(zcap.test.Everything)""#))
+      #expect(
+        shown.standardOutput.contains("someDouble") && !shown.standardOutput.contains("error"))
+      #expect(try rig.run("tag", "made", "--remove-schema", "everything.desc").exitCode == 0)
+      let bare = try rig.run("cat", "made", "--json")
+      #expect(bare.standardOutput.contains("nothing shows protobuf(zcap.test.Everything)"))
+    }
+
+    @Test func aRecordingKeepsWhatItIsTold() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start([
+        "record", "--json", "-o", "made", publisher.endpoint, "--codec", "load#1=ndarray(uint8)",
+        "--count", "2",
+      ])
+      try publisher.waitForSubscriptions()
+      for text in ["ab", "cd"] { try publisher.publish("load", text) }
+      #expect(try recorder.wait().exitCode == 0)
+      #expect(try rig.run("tag", "made").standardOutput == "load#1=ndarray(uint8)\n")
+      #expect(try codecs(rig) == ["text|ndarray(uint8)"])
+    }
+
+    @Test(arguments: [
+      ["tag", "made", "imu"], ["tag", "made", "*#1=jsom"], ["tag", "made", "--remove", "a#1=raw"],
+      ["tag", "made", "--remove-schema", "x"], ["tag", "made", "--schema", "/nowhere"],
+      ["cat", "made", "--as", "imu"], ["cat", "made", "--as", "*#1=struct(y)"],
+    ])
+    func whatIsWrongIsOneLine(arguments: [String]) throws {
+      let rig = try Rig()
+      try made(rig)
+      let run = try rig.start(arguments).wait()
+      #expect(run.exitCode == 64 && run.complaints.count == 1, "\(run)")
+      #expect(try rig.run("tag", "made").standardOutput.isEmpty)
+    }
+  }
+}
