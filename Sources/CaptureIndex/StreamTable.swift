@@ -48,9 +48,14 @@ struct StreamTable {
     }
 
     /// Whether the arrays of a message are as long as those before; where they are not, they are
-    /// something else.
+    /// something else. Frames that are empty, or not there, are nothing else.
     func fits(_ record: RecordHeader, in segment: Segment) -> Bool {
-      arrays.allSatisfy { segment.frameRange($0.position, of: record)?.count == $0.byteCount }
+      arrays.allSatisfy { array in
+        guard array.position < record.frameCount,
+          let range = segment.frameRange(array.position, of: record), !range.isEmpty
+        else { return true }
+        return range.count == array.byteCount
+      }
     }
 
     /// Whether the next message tells nothing new by its shape, and is no sample.

@@ -55,6 +55,13 @@ import Testing
         isPicture
         ? [0xFF, 0xD8, 0xFF, 0xE0, UInt8(number), 1, 2, 0xFF, 0xD9]
         : [UInt8](repeating: 1, count: size * 2)
+      if number % 5 == 4 {
+        // The header alone, or with nothing behind it.
+        let isShort = number % 2 == 0
+        messages.append(TestMessage([Array("t".utf8), header] + (isShort ? [] : [[]])))
+        expected.append(isShort ? "text|json" : "text|json|empty")
+        continue
+      }
       messages.append(TestMessage([Array("t".utf8), header, body]))
       expected.append("text|json|" + (isPicture ? "image/jpeg" : "ndarray(uint8,\(size)x2)"))
     }
