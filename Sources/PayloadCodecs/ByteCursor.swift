@@ -11,6 +11,7 @@ struct ByteCursor: ~Escapable {
   var remaining: Int { bytes.byteCount - offset }
 
   /// The range of the next `count` bytes, of which the length may be any number that a payload has.
+  @inline(__always)
   mutating func take(_ count: some BinaryInteger) throws(DecodingError) -> Range<Int> {
     guard count <= remaining else {
       throw DecodingError(.truncated, at: offset, "\(count) bytes expected, \(remaining) left")

@@ -52,4 +52,11 @@ public struct DecodingLimits: Hashable, Sendable {
   public var binaryBytes = 64 << 10
 
   public init() {}
+
+  /// For a payload of so many bytes: what is shown of it may be some times as long, since numbers of one
+  /// byte have up to three digits. A small one that points at its parts again and again is cut at
+  /// some megabytes.
+  public init(payloadBytes: Int) {
+    outputBytes = min(outputBytes, 4 << 20) + 4 * payloadBytes
+  }
 }

@@ -13,7 +13,7 @@
 /// Doubles are written with the fewest digits that give the same double.
 public struct JSONOutput: Sendable {
   public private(set) var bytes: [UInt8] = []
-  public let limits: DecodingLimits
+  public private(set) var limits: DecodingLimits
   /// Values that were written.
   public private(set) var values = 0
 
@@ -33,8 +33,9 @@ public struct JSONOutput: Sendable {
 
   public init(_ limits: DecodingLimits = DecodingLimits()) { self.limits = limits }
 
-  /// Makes it an empty one that keeps its memory.
-  public mutating func clear() {
+  /// Makes it an empty one for a payload of so many bytes, which keeps its memory.
+  public mutating func clear(payloadBytes: Int) {
+    limits = DecodingLimits(payloadBytes: payloadBytes)
     bytes.removeAll(keepingCapacity: true)
     open.removeAll(keepingCapacity: true)
     openKeys.removeAll(keepingCapacity: true)
@@ -60,11 +61,16 @@ extension JSONOutput {
     bytes += (value ? "true" : "false").utf8
   }
 
-  public mutating func integer(
-    _ value: some FixedWidthInteger, at offset: Int
+  public mutating func integer<Value: FixedWidthInteger>(
+    _ value: Value, at offset: Int
   ) throws(DecodingError) {
     try begin(at: offset)
-    bytes += String(value).utf8
+    if Value.bitWidth > 64 {
+      bytes += String(value).utf8
+    } else {
+      if value < 0 { bytes.append(UInt8(ascii: "-")) }
+      bytes.append(digitsOf: UInt64(value.magnitude))
+    }
   }
 
   /// A number that the payload has as digits: `-12`, `3.5e7`; they are not checked.
@@ -81,17 +87,19 @@ extension JSONOutput {
 
   public mutating func double(_ value: Double, at offset: Int) throws(DecodingError) {
     try begin(at: offset)
-    let text = Self.text(
-      value.description, isFinite: value.isFinite, isNaN: value.isNaN, value < 0)
-    bytes += text.utf8
+    append(
+      Self.text(value.description, isFinite: value.isFinite, isNaN: value.isNaN, value < 0))
   }
 
   /// With the fewest digits that give the same `Float`.
   public mutating func float(_ value: Float, at offset: Int) throws(DecodingError) {
     try begin(at: offset)
-    let text = Self.text(
-      value.description, isFinite: value.isFinite, isNaN: value.isNaN, value < 0)
-    bytes += text.utf8
+    append(
+      Self.text(value.description, isFinite: value.isFinite, isNaN: value.isNaN, value < 0))
+  }
+
+  private mutating func append(_ text: consuming String) {
+    text.withUTF8 { unsafe bytes.append(contentsOf: $0) }
   }
 
   private static func text(
@@ -239,6 +247,7 @@ extension JSONOutput {
 
 extension JSONOutput {
   /// Nothing is written where it throws.
+  @inline(__always)
   private mutating func begin(
     at offset: Int, reserving count: Int = 0
   ) throws(DecodingError) {
@@ -348,6 +357,25 @@ extension RawSpan {
         guard let length = try? read.scalarLength(at: offset) else { return false }
         offset += length
       }
+    }
+  }
+}
+
+extension [UInt8] {
+  /// Appends a number in decimal, with zeros in front up to `count` digits.
+  public mutating func append(digitsOf number: UInt64, count: Int = 1) {
+    let start = self.count
+    var rest = number
+    repeat {
+      let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit))
+      rest = quotient
+    } while rest > 0
+    while self.count - start < count { append(UInt8(ascii: "0")) }
+    var (low, high) = (start, self.count - 1)
+    while low < high {
+      swapAt(low, high)
+      (low, high) = (low + 1, high - 1)
     }
   }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import PayloadCodecs
 import Synchronization
 
 /// Standard output, for data: buffered, since a million small writes take seconds.
@@ -21,6 +22,11 @@ struct DataOutput: ~Copyable {
   mutating func write(text: some StringProtocol) {
     buffer.append(contentsOf: text.utf8)
     flushIfFull()
+  }
+
+  /// A number, with zeros in front up to `count` digits.
+  mutating func write(digitsOf number: UInt64, count: Int = 1) {
+    buffer.append(digitsOf: number, count: count)
   }
 
   mutating func write(_ bytes: [UInt8]) {

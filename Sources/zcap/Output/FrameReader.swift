@@ -27,7 +27,7 @@ struct FrameReader {
 
   /// Writes what a frame says into `output`, as JSON. Returns why it is not all of it.
   mutating func read(_ frame: RawSpan, as tag: CodecTag) -> DecodingError? {
-    output.clear()
+    output.clear(payloadBytes: frame.byteCount)
     let decoder = decoders.decoder(for: tag)
     do throws(DecodingError) {
       try (decoder ?? BytesDecoder()).decode(frame, to: &output)

@@ -13,6 +13,7 @@ struct MessageOutput: ~Copyable {
 
   private var output = DataOutput()
   private var reader: FrameReader
+  private var head: MessageHead
   private let format: Format
   private let frame: Int?
   private let endpoints: [String]
@@ -25,6 +26,7 @@ struct MessageOutput: ~Copyable {
     self.format = format
     self.frame = frame
     endpoints = index.capture.manifest.endpoints.map(\.address)
+    head = MessageHead(endpoints: endpoints)
     columns = Self.terminalColumns ?? Self.columnsMax
   }
 
@@ -81,25 +83,19 @@ struct MessageOutput: ~Copyable {
 
   private mutating func writeJSON(_ message: RecordedMessage) {
     let topic = message.topic
-    var line = JSONLine()
-    line.add("sequence", message.record.sequence)
-    line.add("time", Units.time(message.unixNanoseconds))
-    line.add("time_ns", message.unixNanoseconds)
-    line.add("endpoint", endpoint(of: message))
-    line.add(topic: topic)
-    var text = line.text
-    text.removeLast()
-    output.write(text: text + ",\"frames\":[")
+    head.write(message, topic, to: &output)
     var isFirst = true
     for number in numbers(of: message) {
       guard let frame = message.segment.frame(number, of: message.record) else { continue }
       let tag = tag(of: frame, number, in: message, topic)
       let error = reader.read(frame, as: tag)
-      var head = JSONLine()
-      head.add("codec", tag.rawValue)
-      if let error { head.add("error", String(describing: error)) }
-      output.write(text: (isFirst ? "" : ",") + head.text.dropLast() + ",\"value\":")
-      output.write(reader.output.bytes.isEmpty ? Array("null".utf8) : reader.output.bytes)
+      if !isFirst { output.write(text: ",") }
+      head.write(tag, error, to: &output)
+      if reader.output.bytes.isEmpty {
+        output.write(text: "null")
+      } else {
+        output.write(reader.output.bytes)
+      }
       output.write(text: "}")
       isFirst = false
     }

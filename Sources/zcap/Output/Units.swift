@@ -90,7 +90,7 @@ enum Units {
     return "\(format(seconds, "%Y-%m-%d %H:%M:%S")).\(zeros)\(fraction)"
   }
 
-  private static func split(_ unixNanoseconds: Int64) -> (seconds: Int64, nanoseconds: Int64) {
+  static func split(_ unixNanoseconds: Int64) -> (seconds: Int64, nanoseconds: Int64) {
     let (quotient, remainder) = unixNanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
     return remainder < 0 ? (quotient - 1, remainder + 1_000_000_000) : (quotient, remainder)
   }

@@ -17,6 +17,17 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
   case verification
   /// The codecs, with a payload.
   case payload
+  /// The decoders, with a payload of any kind.
+  case json
+  case msgpack
+  case pickle
+  case protobuf
+  case flatbuffers
+  case capnp
+  /// Arrays and structs.
+  case layout
+  /// Pictures and compressed data.
+  case file
 
   /// Inputs beyond this are cut: long ones cost time and find nothing new.
   package static let inputMax = 4096
@@ -35,6 +46,21 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case .recovery: FuzzedSegments.recover(input)
     case .verification: FuzzedSegments.verify(input)
     case .payload: FuzzedPayload.detect(input)
+    case .json, .msgpack, .pickle, .protobuf, .flatbuffers, .capnp, .layout, .file:
+      FuzzedDecoding.decode(input, as: tags)
+    }
+  }
+
+  /// What a decoder's input is said to be.
+  private var tags: [String] {
+    switch self {
+    case .protobuf: ["protobuf", "protobuf(zcap.test.Everything)", "protobuf(zcap.test2.Old)"]
+    case .flatbuffers: ["flatbuffers", "flatbuffers(Zcap.Test.Everything)"]
+    case .capnp: ["capnp", "capnp(Everything)", "capnp(Pointers)"]
+    case .layout:
+      ["npy", "ndarray(float16)", "ndarray(complex64,3x2)", "struct(<Ib5s3p?e:a,b,c,d,f,g)"]
+    case .file: ["image/png", "image/jpeg", "gzip", "zstd", "lz4"]
+    default: [rawValue]
     }
   }
 }
