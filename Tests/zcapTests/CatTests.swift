@@ -32,7 +32,7 @@ extension ZcapTests {
           #"[{"codec":"text","value":"words"},{"codec":"text","value":"some text"},"#
             + #"{"codec":"empty","value":null}]}"#,
           #"[{"codec":"text","value":"packed"},"#
-            + #"{"codec":"msgpack","value":{"a":{"$bytes":"/w=="}}}]}"#,
+            + #"{"codec":"msgpack","guess":true,"value":{"a":{"$bytes":"/w=="}}}]}"#,
           #"[{"codec":"text","value":"bytes"},{"codec":"raw","value":{"$bytes":"AAH+Gw=="}}]}"#,
         ])
       let names = try #require(

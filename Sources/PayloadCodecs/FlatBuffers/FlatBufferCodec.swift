@@ -8,8 +8,7 @@ public struct FlatBufferCodec: Codec {
 
   public func recognize(_ payload: RawSpan) -> Detection? {
     guard payload.byteCount >= 16, let frame = FlatBufferFrame(payload),
-      let table = frame.reader.plausibleRoot, table.position >= 8,
-      frame.reader.fieldCount(of: table) > 0
+      let table = frame.reader.plausibleRoot, frame.reader.fieldCount(of: table) > 0
     else { return nil }
     let isNamed = table.position >= 12 && frame.reader.identifier?.isAlphanumeric == true
     return Detection(.flatbuffers, isNamed ? .likely : .guess)

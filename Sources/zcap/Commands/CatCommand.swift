@@ -10,7 +10,8 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     discussion: """
       Each frame is shown as what its bytes are found to be: JSON, MessagePack, Pickle (described, \
       never executed), text, NumPy's arrays, or as the rules of the capture say ('zcap tag'). What \
-      needs a schema is shown by --schema and --as. Works on a capture that is being recorded.
+      needs a schema is shown by --schema and --as. A codec with a question mark is a guess. Works on \
+      a capture that is being recorded.
       """)
 
   @Argument(help: ArgumentHelp("A capture: a path, or a name in the store.", valueName: "capture"))

@@ -14,15 +14,19 @@ struct FrameReader {
     decoders = DecoderSet(schemas: schemas)
   }
 
-  func tag(of frame: RawSpan, number: Int, topic: [UInt8]?) -> CodecTag {
-    tag(of: frame, number: number, topic: topic, after: RawSpan())
+  func detect(_ frame: RawSpan, number: Int, topic: [UInt8]?) -> Detection {
+    detect(frame, number: number, topic: topic, after: RawSpan())
   }
 
-  /// `header`: the frame before it.
-  func tag(of frame: RawSpan, number: Int, topic: [UInt8]?, after header: RawSpan) -> CodecTag {
-    if frame.isEmpty { return .empty }
-    for rule in rules where rule.frame == number && rule.matches(topic: topic) { return rule.tag }
-    return registry.detect(frame, after: header).tag
+  /// What a frame is: by the rules, or by its bytes. `header`: the frame before it.
+  func detect(
+    _ frame: RawSpan, number: Int, topic: [UInt8]?, after header: RawSpan
+  ) -> Detection {
+    if frame.isEmpty { return Detection(.empty, .certain) }
+    for rule in rules where rule.frame == number && rule.matches(topic: topic) {
+      return Detection(rule.tag, .certain)
+    }
+    return registry.detect(frame, after: header)
   }
 
   /// Writes what a frame says into `output`, as JSON. Returns why it is not all of it.
@@ -37,4 +41,10 @@ struct FrameReader {
       return error
     }
   }
+}
+
+extension Detection {
+  /// Whether it is said with it that this is a guess. Raw says no more than that nothing is known, and
+  /// short words are text as well as anything.
+  var isDoubtful: Bool { confidence == .guess && tag != .raw && tag != .text }
 }

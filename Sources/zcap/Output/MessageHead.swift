@@ -10,7 +10,7 @@ struct MessageHead {
 
   private let endpoints: [[UInt8]]
   private var topics: [[UInt8]: [UInt8]] = [:]
-  private var codecs: [CodecTag: [UInt8]] = [:]
+  private var codecs: [Detection: [UInt8]] = [:]
   private var second: (number: Int64, text: [UInt8]) = (.min, [])
 
   init(endpoints: [String]) {
@@ -64,16 +64,17 @@ struct MessageHead {
     output.write(text)
   }
 
-  /// Writes `{"codec":...,"value":` for a frame; the error, where there is one, stands between them.
-  mutating func write(_ tag: CodecTag, _ error: DecodingError?, to output: inout DataOutput) {
-    if error == nil, let known = codecs[tag] { return output.write(known) }
+  /// Writes `{"codec":...,"value":` for a frame; `"guess":true`, and the error, where there is one, stand between them.
+  mutating func write(_ found: Detection, _ error: DecodingError?, to output: inout DataOutput) {
+    if error == nil, let known = codecs[found] { return output.write(known) }
     var line = JSONLine()
-    line.add("codec", tag.rawValue)
+    line.add("codec", found.tag.rawValue)
+    if found.isDoubtful { line.add("guess", true) }
     if let error { line.add("error", String(describing: error)) }
     let text = Array("{".utf8) + Self.members(line) + Array(",\"value\":".utf8)
     if error == nil {
       if codecs.count >= Self.knownMax { codecs = [:] }
-      codecs[tag] = text
+      codecs[found] = text
     }
     output.write(text)
   }

@@ -70,13 +70,13 @@ struct MessageOutput: ~Copyable {
     return endpoints.indices.contains(number) ? endpoints[number] : "?"
   }
 
-  private func tag(
-    of frame: RawSpan, _ number: Int, in message: RecordedMessage, _ topic: [UInt8]?
-  ) -> CodecTag {
+  private func detect(
+    _ frame: RawSpan, _ number: Int, in message: RecordedMessage, _ topic: [UInt8]?
+  ) -> Detection {
     guard number > 0, let header = message.segment.frame(number - 1, of: message.record) else {
-      return reader.tag(of: frame, number: number, topic: topic)
+      return reader.detect(frame, number: number, topic: topic)
     }
-    return reader.tag(of: frame, number: number, topic: topic, after: header)
+    return reader.detect(frame, number: number, topic: topic, after: header)
   }
 
   // MARK: - JSON
@@ -87,10 +87,10 @@ struct MessageOutput: ~Copyable {
     var isFirst = true
     for number in numbers(of: message) {
       guard let frame = message.segment.frame(number, of: message.record) else { continue }
-      let tag = tag(of: frame, number, in: message, topic)
-      let error = reader.read(frame, as: tag)
+      let found = detect(frame, number, in: message, topic)
+      let error = reader.read(frame, as: found.tag)
       if !isFirst { output.write(text: ",") }
-      head.write(tag, error, to: &output)
+      head.write(found, error, to: &output)
       if reader.output.bytes.isEmpty {
         output.write(text: "null")
       } else {
@@ -121,9 +121,10 @@ struct MessageOutput: ~Copyable {
     let topic = message.topic
     for number in numbers(of: message) {
       guard let frame = message.segment.frame(number, of: message.record) else { continue }
-      let tag = tag(of: frame, number, in: message, topic)
+      let found = detect(frame, number, in: message, topic)
+      let tag = found.tag
       let error = reader.read(frame, as: tag)
-      let name = Table.printable(Array(tag.rawValue.utf8))
+      let name = Table.printable(Array(tag.rawValue.utf8)) + (found.isDoubtful ? "?" : "")
       let padding = String(repeating: " ", count: max(0, 8 - name.count))
       let head = "  \(number)  \(name)\(padding)  "
       let note = error.map { "  (\($0))" } ?? ""
