@@ -60,6 +60,19 @@ static inline int undelivered_bytes(int file) {
   return ioctl(file, 0x5411 /* SIOCOUTQ */, &count) == 0 ? count : -1;
 }
 
+// Bytes that a connection takes before it is full; -1 where it cannot be told.
+static inline int send_buffer(int file) {
+  int size = 0;
+  socklen_t length = sizeof size;
+  return getsockopt(file, SOL_SOCKET, SO_SNDBUF, &size, &length) == 0 ? size : -1;
+}
+
+// The kernel doubles what it is told, and tells that; it makes of too little what it can.
+static inline int set_send_buffer(int file, int size) {
+  int half = size / 2;
+  return setsockopt(file, SOL_SOCKET, SO_SNDBUF, &half, sizeof half);
+}
+
 // Grows whenever the peer of a TCP connection takes something: bytes acknowledged; -1 for others.
 static inline int64_t acknowledged_bytes(int file) {
   // struct tcp_info of linux/tcp.h, which Swift's Glibc module has in an older form.

@@ -44,6 +44,8 @@ extension FileSystem {
   struct Metadata {
     var size: Int
     var isDirectory: Bool
+    /// A plain one: no pipe, no device.
+    var isFile: Bool
     /// Which file it is, whatever its names.
     var inode: UInt64
     /// How many names it has.
@@ -52,6 +54,7 @@ extension FileSystem {
     fileprivate init(_ status: stat) {
       size = Int(status.st_size)
       isDirectory = status.st_mode & S_IFMT == S_IFDIR
+      isFile = status.st_mode & S_IFMT == S_IFREG
       inode = UInt64(status.st_ino)
       links = Int(status.st_nlink)
     }

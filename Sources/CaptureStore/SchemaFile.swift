@@ -21,11 +21,10 @@ extension Capture {
     var found: [SchemaFile] = []
     for name in try files.names(in: folder).sorted() where !name.hasPrefix(".") {
       let file = "\(folder)/\(name)"
-      guard let metadata = try files.metadata(file), !metadata.isDirectory,
+      guard let metadata = try files.metadata(file), metadata.isFile,
         metadata.size <= Self.schemaBytesMax
       else { continue }
-      found.append(
-        SchemaFile(name: name, bytes: try files.read(file, limit: Self.schemaBytesMax)))
+      found.append(SchemaFile(name: name, bytes: try files.read(file, limit: metadata.size)))
     }
     return found
   }

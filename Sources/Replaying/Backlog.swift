@@ -1,14 +1,15 @@
 private import CLinux
 import CaptureStore
+import Glibc
 
 /// What the kernel holds for peers while a send waits for room, and since when a peer takes none of it.
 ///
 /// That libzmq has no room says little: a full pipe shows room again only when half of it is gone, so
 /// a peer that reads slowly leaves it full for long. What the kernel holds moves with each read.
 struct Backlog {
-  /// How long a peer that nothing moves for is watched closely: one that reads ten times a second is
+  /// How long a peer that nothing moves for is watched closely: one that reads some times a second is
   /// met in it.
-  private static let watchNanoseconds: Int64 = 200_000_000
+  private static let watchNanoseconds: Int64 = 500_000_000
 
   private struct Seen {
     /// Changes when the peer takes something.
@@ -52,12 +53,22 @@ struct Backlog {
     .map { ($0.key, $0.value.since) }
   }
 
-  /// The connections for which what waits moves within a moment.
+  /// The connections for which what waits moves within a moment. Meanwhile they take no more, so that
+  /// whatever a peer reads is seen.
+  ///
+  /// Source: `socket(7)`, SO_SNDBUF; a larger one wakes who waits to send.
   private static func watch(_ connections: some Collection<CInt>) -> [CInt] {
+    if connections.isEmpty { return [] }
+    let sizes = connections.map { ($0, send_buffer($0)) }
+    for (connection, _) in sizes { _ = set_send_buffer(connection, 0) }
+    defer { for (connection, size) in sizes { _ = set_send_buffer(connection, size) } }
+    // What libzmq was writing just now is not to count.
+    usleep(2_000)
     var still = connections.map { (connection: $0, waiting: undelivered_bytes($0)) }
     var moved: [CInt] = []
     let end = CaptureClock.monotonicNanoseconds() + watchNanoseconds
     while !still.isEmpty, CaptureClock.monotonicNanoseconds() < end {
+      usleep(1_000)
       still.removeAll { connection, waiting in
         guard undelivered_bytes(connection) != waiting else { return false }
         moved.append(connection)

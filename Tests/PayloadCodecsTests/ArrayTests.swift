@@ -118,6 +118,19 @@ import Testing
     for count in file.indices { #expect(failure(Array(file[..<count]), by: NpyDecoder()) != nil) }
   }
 
+  @Test func sizesBeyondAllNumbersAreOfNoElement() throws {
+    let size = 1 << 62
+    let file = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (0, \(size), \(size)), }", [])
+    #expect(
+      try decode(file, by: NpyDecoder())
+        == #"{"dtype":"uint8","shape":[0,\#(size),\#(size)],"data":[]}"#)
+    let many = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (\(size), 0), }", [])
+    #expect(failure(many, by: NpyDecoder()) == .limit)
+    let deep = Array(repeating: "1", count: 65).joined(separator: ", ")
+    let nested = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (\(deep)), }", [1])
+    #expect(failure(nested, by: NpyDecoder()) == .malformed)
+  }
+
   @Test func recordsAndObjectsAreNotShown() {
     let file = npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", [1, 2, 3])
     #expect(PayloadCodecsTests.detect(file) == Detection(.npy, .likely))

@@ -144,7 +144,8 @@ private struct ArrayWriter: ~Escapable {
     var stride = 1
     for dimension in layout.isFirstIndexFastest ? order : order.reversed() {
       strides[dimension] = stride
-      stride *= shape[dimension]
+      // It may be too large where another size is 0: then nothing is read.
+      stride &*= shape[dimension]
     }
     self.strides = strides
   }

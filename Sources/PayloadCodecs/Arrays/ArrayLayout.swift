@@ -1,5 +1,8 @@
 /// How an array lies in its bytes: `ndarray(uint8,480x640x3)`.
 struct ArrayLayout: Hashable, Sendable {
+  /// NumPy has no arrays of more dimensions.
+  static let dimensionsMax = 64
+
   let type: ElementType
   /// `nil` where it is as long as its bytes are.
   let shape: [Int]?
@@ -25,9 +28,9 @@ struct ArrayLayout: Hashable, Sendable {
     }
     let sizes = parts[1].split(separator: "x", omittingEmptySubsequences: false)
     let shape = parts[1].isEmpty ? [] : sizes.compactMap { Int($0) }
-    guard shape.count == (parts[1].isEmpty ? 0 : sizes.count), shape.allSatisfy({ $0 >= 0 }) else {
-      return nil
-    }
+    guard shape.count == (parts[1].isEmpty ? 0 : sizes.count), shape.allSatisfy({ $0 >= 0 }),
+      shape.count <= Self.dimensionsMax
+    else { return nil }
     self.shape = shape
   }
 
@@ -38,7 +41,7 @@ struct ArrayLayout: Hashable, Sendable {
 
   /// Bytes of all elements; `nil` where that is no number, or the shape is not known.
   var byteCount: Int? {
-    guard let shape else { return nil }
+    guard let shape, shape.count <= Self.dimensionsMax else { return nil }
     var count = type.size
     for size in shape {
       let (product, isTooLarge) = count.multipliedReportingOverflow(by: size)

@@ -3,7 +3,8 @@
 /// Source: NumPy Enhancement Proposal 1, "A Simple File Format for NumPy Arrays".
 struct NpyHeader {
   static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
-  private static let headerBytesMax = 64 * 1024
+  /// Those of plain arrays have 118 bytes.
+  private static let headerBytesMax = 4096
 
   /// Bytes before the array.
   let byteCount: Int

@@ -51,18 +51,22 @@ struct TagCommand: ParsableCommand, CheckedCommand {
     for rule in removed where !before.contains(rule) {
       throw ValidationError("--remove '\(rule)': \(path) has no such rule")
     }
+    let names = Set(try capture.schemaFiles().map(\.name))
+    for name in schemasRemoved where !names.contains(name) {
+      throw ValidationError("--remove-schema \(name): \(path) has no such schema")
+    }
     let files = try SchemaFiles.read(schemas)
     let added = try rules.map { try $0.rule() }
     try added.check(SchemaFiles.schemas(files, of: capture))
-    try capture.add(files)
-    for name in schemasRemoved where try !capture.removeSchema(name) {
-      throw ValidationError("--remove-schema \(name): \(path) has no such schema")
-    }
     let after = added + before.filter { !removed.contains($0) && !added.contains($0) }
-    guard after != before else { return }
-    let indexer = try Indexer.rebuild(capture, codecs: after)
-    let messages = indexer.nextSequence - UInt64(indexer.messagesMissing)
-    Console.say("\(path): \(Units.count(messages)) messages indexed by its new rules")
+    // What can fail comes first: a capture that is being recorded keeps its rules.
+    if after != before {
+      let indexer = try Indexer.rebuild(capture, codecs: after)
+      let messages = indexer.nextSequence - UInt64(indexer.messagesMissing)
+      Console.say("\(path): \(Units.count(messages)) messages indexed by its new rules")
+    }
+    try capture.add(files)
+    for name in schemasRemoved { _ = try capture.removeSchema(name) }
   }
 
   private func list(_ rules: [CodecRule], _ capture: Capture) throws {
