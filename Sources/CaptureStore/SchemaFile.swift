@@ -8,22 +8,33 @@ public struct SchemaFile: Hashable, Sendable {
     self.name = name
     self.bytes = bytes
   }
+
+  /// Larger files are no schemas: those of whole companies have some megabytes.
+  static let bytesMax = 64 << 20
+
+  /// Why a capture would not find it again; nil where it would.
+  public var reasonAgainstKeeping: String? {
+    if bytes.count > Self.bytesMax { return "a schema has 64 MiB at most" }
+    return Self.isName(name) ? nil : "a schema's name neither begins with '.' nor ends with .new"
+  }
+
+  /// A file of another name is one that was being written, or nobody's.
+  static func isName(_ name: String) -> Bool { !name.hasPrefix(".") && !name.hasSuffix(".new") }
 }
 
 extension Capture {
-  /// Larger files are no schemas: those of whole companies have some megabytes.
-  private static let schemaBytesMax = 64 << 20
-
-  /// Those that it has, in the order of their names. Source: `schemas/` in Format.md.
+  /// Those that it has, in the order of their names, 64 MiB in all at most. Source: `schemas/` in Format.md.
   public func schemaFiles() throws(StoreError) -> [SchemaFile] {
     let folder = CapturePath.schemas(path)
     guard try files.metadata(folder)?.isDirectory == true else { return [] }
     var found: [SchemaFile] = []
-    for name in try files.names(in: folder).sorted() where !name.hasPrefix(".") {
+    var room = SchemaFile.bytesMax
+    for name in try files.names(in: folder).sorted() where SchemaFile.isName(name) {
       let file = "\(folder)/\(name)"
       guard let metadata = try files.metadata(file), metadata.isFile,
-        metadata.size <= Self.schemaBytesMax
+        metadata.size <= room
       else { continue }
+      room -= metadata.size
       found.append(SchemaFile(name: name, bytes: try files.read(file, limit: metadata.size)))
     }
     return found

@@ -403,7 +403,7 @@ struct Player: ~Copyable {
         loop: loop, position: position, played: summary.timelineNanoseconds))
     batch.clear()
     batch.loop = loop
-    _ = timeline!.next(&batch, stop: stage.stop)
+    _ = timeline!.next(&batch, stop: stage.stop, bell: stage.control.bell)
     nextIndex = 0
     place = position
     let now = CaptureClock.monotonicNanoseconds()

@@ -24,9 +24,10 @@ public struct ArrayDecoder: Decoder {
     let bytes = payload.extracting(start..<payload.byteCount)
     let size = layout.type.size
     let shape = layout.shape ?? [bytes.byteCount / size]
-    let expected = layout.byteCount ?? shape[0] * size
-    guard layout.shape == nil || layout.byteCount != nil, bytes.byteCount == expected else {
-      let wanted = layout.shape != nil && layout.byteCount == nil ? "more" : "\(expected)"
+    let expected =
+      layout.shape == nil ? bytes.byteCount - bytes.byteCount % size : layout.byteCount
+    guard bytes.byteCount == expected else {
+      let wanted = expected.map(String.init) ?? "more"
       throw DecodingError(
         .malformed, at: start, "\(bytes.byteCount) bytes, and the array has \(wanted)")
     }

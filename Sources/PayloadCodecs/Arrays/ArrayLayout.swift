@@ -32,6 +32,7 @@ struct ArrayLayout: Hashable, Sendable {
       shape.count <= Self.dimensionsMax
     else { return nil }
     self.shape = shape
+    if byteCount == nil { return nil }
   }
 
   var tag: CodecTag {

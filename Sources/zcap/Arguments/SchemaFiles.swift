@@ -8,7 +8,8 @@ enum SchemaFiles {
   /// By their names without the folder. Throws `ValidationError` where one cannot be read or is no
   /// schema.
   static func read(_ paths: [String]) throws -> [SchemaFile] {
-    try paths.map { path in
+    var files: [SchemaFile] = []
+    for path in paths {
       let bytes: [UInt8]
       do {
         bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
@@ -21,8 +22,17 @@ enum SchemaFiles {
       } catch {
         throw ValidationError("--schema \(path): \(error)")
       }
-      return SchemaFile(name: URL(fileURLWithPath: path).lastPathComponent, bytes: bytes)
+      let file = SchemaFile(name: URL(fileURLWithPath: path).lastPathComponent, bytes: bytes)
+      if let reason = file.reasonAgainstKeeping {
+        throw ValidationError("--schema \(path): \(reason)")
+      }
+      if files.contains(where: { $0.name == file.name && $0.bytes != bytes }) {
+        throw ValidationError(
+          "--schema \(path): another one has the same name; a capture keeps them by their names")
+      }
+      files.append(file)
     }
+    return files
   }
 
   /// Those that were named, then those of the capture. What the capture has and is none is told.

@@ -72,7 +72,9 @@ struct TagCommand: ParsableCommand, CheckedCommand {
   private func list(_ rules: [CodecRule], _ capture: Capture) throws {
     var output = DataOutput()
     for rule in rules { output.writeLine(rule.description) }
-    for file in try capture.schemaFiles() { output.writeLine("schema \(file.name)") }
+    for file in try capture.schemaFiles() {
+      output.writeLine("schema \(Table.printable(Array(file.name.utf8), limit: .max))")
+    }
     output.flush()
     if rules.isEmpty { Console.say("\(capture.path): no rules; its codecs are found by looking") }
   }
