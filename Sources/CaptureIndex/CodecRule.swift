@@ -11,7 +11,8 @@ public struct CodecRule: Hashable, Sendable {
   public var frame: Int
   public var tag: CodecTag
 
-  private static let frameMax = 65_535
+  /// Those behind are not told apart.
+  private static let frameMax = FrameTags.frameCountMax - 1
 
   /// What is wrong with a text that is no rule.
   public struct Mistake: Error, Hashable, Sendable {
@@ -98,7 +99,7 @@ extension [CodecRule] {
   /// frame the first counts.
   func tags(ofTopic topic: [UInt8]?) -> [CodecTag?] {
     var tags: [CodecTag?] = []
-    for rule in self where rule.frame < FrameTags.frameCountMax && rule.matches(topic: topic) {
+    for rule in self where rule.matches(topic: topic) {
       while tags.count <= rule.frame { tags.append(nil) }
       tags[rule.frame] = tags[rule.frame] ?? rule.tag
     }

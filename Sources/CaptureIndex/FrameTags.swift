@@ -4,8 +4,9 @@ import PayloadCodecs
 /// What the frames of one topic have meant from some message on, position by position.
 ///
 /// Found by looking at samples: the first messages of a topic, then one in `sampleStride`, every frame
-/// at a position where none was before, and every one that is not as long as the array it should be. A sample that contradicts what was held starts
-/// a new era; the walk is the same live and in `zcap reindex`, and so are the eras.
+/// at a position where none was before, and every message that a ``FrameCheck`` refuses. A sample that
+/// contradicts what was held starts a new era; the walk is the same live and in `zcap reindex`, and so
+/// are the eras.
 struct FrameTags: Hashable, Sendable {
   /// Frames behind this many are not looked at one by one; the tag then ends with `...`.
   static let frameCountMax = 16
@@ -13,6 +14,8 @@ struct FrameTags: Hashable, Sendable {
   static let sampleStride: Int64 = 64
   /// A topic that changed this often is not asked again.
   static let erasMax = 1000
+  /// Nor are the sizes of its arrays told any more when it changed this often: they are of any size.
+  static let shapedErasMax = 200
 
   /// The tag of each position; never `empty`, which is a property of the single frame.
   private(set) var tags: [CodecTag?] = []
@@ -20,10 +23,11 @@ struct FrameTags: Hashable, Sendable {
   init() {}
 
   /// Looks at the frames of one message. Returns whether anything held was changed. `ruled`: the tags
-  /// that rules give to positions, which are not looked at.
+  /// that rules give to positions, which are not looked at. `keepsShapes`: arrays are told by their
+  /// sizes, too.
   mutating func learn(
     from message: RecordHeader, in segment: Segment, registry: CodecRegistry,
-    ruled: [CodecTag?] = []
+    ruled: [CodecTag?] = [], keepsShapes: Bool = true
   ) -> Bool {
     var isChanged = false
     for position in 0..<min(message.frameCount, Self.frameCountMax) {
@@ -34,7 +38,9 @@ struct FrameTags: Hashable, Sendable {
         continue
       }
       guard let frame = segment.frame(position, of: message), !frame.isEmpty else { continue }
-      let detection = detection(of: frame, at: position, of: message, in: segment, registry)
+      let found = detection(of: frame, at: position, of: message, in: segment, registry)
+      let detection =
+        keepsShapes ? found : Detection(found.tag.withoutShape, found.confidence)
       guard let held = tags[position] else {
         tags[position] = detection.tag
         isChanged = true

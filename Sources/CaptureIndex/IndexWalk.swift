@@ -222,7 +222,7 @@ struct IndexWalk {
         firstSequence: record.sequence)
     }
     if !table.streams[stream].isUsual(shape)
-      || !(table.streams[stream].arrays.isEmpty || table.streams[stream].fits(record, in: segment))
+      || !table.streams[stream].fits(record, in: segment)
     {
       look(at: record, segment, shape, stream)
     }
@@ -297,10 +297,12 @@ struct IndexWalk {
     guard !isKnown || (isDue && stream.eras < FrameTags.erasMax) else { return }
     let ruled = ruledTags(id)
     guard
-      table.streams[id].tags.learn(from: record, in: segment, registry: registry, ruled: ruled)
+      table.streams[id].tags.learn(
+        from: record, in: segment, registry: registry, ruled: ruled,
+        keepsShapes: stream.eras < FrameTags.shapedErasMax)
     else { return }
     table.streams[id].eras += 1
-    table.streams[id].findArrays()
+    table.streams[id].checks = table.streams[id].tags.checks(ruled: ruled)
     table.streams[id].summaries = [:]
     table.streams[id].shape = nil
     news.eras.append(
@@ -431,7 +433,7 @@ struct IndexWalk {
     for era in past.eras {
       let stream = table.id(endpoint: era.endpoint, topic: era.topic)
       table.streams[stream].tags = era.tags
-      table.streams[stream].findArrays()
+      table.streams[stream].checks = era.tags.checks(ruled: ruledTags(stream))
       table.streams[stream].eras += 1
     }
     if let block = past.openBlock { try reopen(block) }

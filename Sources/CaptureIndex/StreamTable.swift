@@ -18,8 +18,8 @@ struct StreamTable {
     var summary = 0
     /// Messages that their summary does not count yet.
     var unsettled = Tally()
-    /// Frames that were arrays once: arrays of several shapes share a topic, and pictures with them.
-    var arrays: [ArrayFrame] = []
+    /// What every message is held against, by the tags that are held.
+    var checks: [FrameCheck] = []
     /// The tags that rules give to its frames; nil while nobody has looked.
     var ruledTags: [CodecTag?]?
     /// Its counters; nil while nobody has looked.
@@ -27,35 +27,9 @@ struct StreamTable {
     /// Whose message came next, the last time.
     fileprivate var follower: ID = 0
 
-    struct ArrayFrame {
-      let position: Int
-      /// By the tag that is held; nil where that is of no array.
-      var byteCount: Int?
-    }
-
-    /// The tags that are held changed.
-    mutating func findArrays() {
-      for index in arrays.indices { arrays[index].byteCount = nil }
-      for (position, tag) in tags.tags.enumerated() {
-        guard let count = tag?.arrayByteCount else { continue }
-        let frame = ArrayFrame(position: position, byteCount: count)
-        if let index = arrays.firstIndex(where: { $0.position == position }) {
-          arrays[index] = frame
-        } else {
-          arrays.append(frame)
-        }
-      }
-    }
-
-    /// Whether the arrays of a message are as long as those before; where they are not, they are
-    /// something else. Frames that are empty, or not there, are nothing else.
+    /// Whether the frames of a message may be what they are held for.
     func fits(_ record: RecordHeader, in segment: Segment) -> Bool {
-      arrays.allSatisfy { array in
-        guard array.position < record.frameCount,
-          let range = segment.frameRange(array.position, of: record), !range.isEmpty
-        else { return true }
-        return range.count == array.byteCount
-      }
+      checks.allSatisfy { $0.fits(record, in: segment) }
     }
 
     /// Whether the next message tells nothing new by its shape, and is no sample.

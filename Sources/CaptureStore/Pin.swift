@@ -80,12 +80,19 @@ final class Pin: @unchecked Sendable {
       lock = try CaptureLock(request.path, files)
       try files.makeDirectory(CapturePath.segments(request.path))
       try manifest.save(capture: request.path, files: files)
-      let schemas = try Capture(path: path, files: files).schemaFiles()
-      try Capture(path: request.path, files: files).add(schemas)
       try files.synchronizeDirectory(request.path)
       try files.synchronizeDirectory(FileSystem.parent(of: request.path))
       self.manifest = manifest
     }
+    copySchemas(ofCapture: path)
+  }
+
+  /// Its messages are worth more than what explains them: without it they are shown as bytes.
+  private func copySchemas(ofCapture path: String) {
+    guard failure == nil, let schemas = try? Capture(path: path, files: files).schemaFiles() else {
+      return
+    }
+    try? Capture(path: request.path, files: files).add(schemas)
   }
 
   /// Gives a segment its second name. The oldest comes first.

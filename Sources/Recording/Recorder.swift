@@ -198,12 +198,13 @@ public final class Recorder: Sendable {
     try capture.add(plan.schemas)
     let known = capture.manifest.sequences ?? []
     let added = plan.sequences.map(\.description).filter { !known.contains($0) }
-    let codecs = capture.manifest.codecs ?? []
-    let newCodecs = plan.codecs.map(\.description).filter { !codecs.contains($0) }
-    let labels = capture.manifest.labels.merging(plan.labels) { _, new in new }
-    if added.isEmpty && newCodecs.isEmpty && labels == capture.manifest.labels { return capture }
     // What is said later counts before what was said earlier.
-    try capture.replace(sequences: known + added, codecs: newCodecs + codecs, labels: labels)
+    let said = plan.codecs.map(\.description)
+    let before = capture.manifest.codecs ?? []
+    let codecs = said + before.filter { !said.contains($0) }
+    let labels = capture.manifest.labels.merging(plan.labels) { _, new in new }
+    if added.isEmpty && codecs == before && labels == capture.manifest.labels { return capture }
+    try capture.replace(sequences: known + added, codecs: codecs, labels: labels)
     return try Capture(path: plan.capture, files: files)
   }
 

@@ -1,4 +1,5 @@
 import CaptureStore
+import PayloadCodecs
 import TestSupport
 import Testing
 
@@ -66,6 +67,30 @@ import Testing
       expected.append("text|json|" + (isPicture ? "image/jpeg" : "ndarray(uint8,\(size)x2)"))
     }
     #expect(try tags(messages) == expected)
+  }
+
+  /// Only what is held decides which messages are looked at: a walk may begin anywhere.
+  @Test func whatIsHeldSaysWhatIsLookedAt() {
+    let checks = { FrameTags(storedText: $0).checks(ruled: $1) }
+    #expect(checks("text|json|ndarray(uint8,4x2)", []).map(\.kind) == [.byteCount(8)])
+    #expect(checks("text|msgpack|image/png", []).map(\.position) == [2])
+    #expect(checks("text|json|image/jpeg", []).map(\.kind) == [.mark([0xFF, 0xD8, 0xFF])])
+    for text in ["text|image/png", "image/png", "text|json|text", "json|ndarray(uint8)", "-"] {
+      #expect(checks(text, []).isEmpty, "\(text)")
+    }
+    #expect(checks("json|ndarray(uint8,4x2)", [nil, .raw]).isEmpty, "a rule has the last word")
+  }
+
+  /// Arrays of any length: their sizes are told until there would be a line for nearly each message.
+  @Test func afterManySizesArraysAreOfAnySize() throws {
+    let messages = (1...400).map { size in
+      let header = Array(#"{"dtype":"<f4","shape":[\#(size)]}"#.utf8)
+      return TestMessage([Array("t".utf8), header, [UInt8](repeating: 7, count: size * 4)])
+    }
+    let tags = try tags(messages)
+    let shaped = FrameTags.shapedErasMax
+    #expect(tags[..<shaped].last == "text|json|ndarray(float32,\(shaped))")
+    #expect(Set(tags[shaped...]) == ["text|json|ndarray(float32)"])
   }
 
   @Test func anEmptyFrameDoesNotChangeWhatItsPlaceMeans() throws {

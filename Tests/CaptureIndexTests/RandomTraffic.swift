@@ -29,6 +29,7 @@ struct RandomTraffic {
     case 1: return [[]]
     case 2: return [payload()]
     case 6, 7: return counted()
+    case 8, 9: return camera()
     case 3, 4: return [Array("word \(random.int(0...99))".utf8)]
     case 5:
       return (0..<random.int(2...40)).map { _ in random.int(0...2) == 0 ? [] : payload() }
@@ -36,6 +37,19 @@ struct RandomTraffic {
       let topic = topics[random.int(0...topics.count - 1)]
       return [topic] + (0..<random.int(0...3)).map { _ in payload() }
     }
+  }
+
+  /// Arrays of some sizes and pictures behind a header, mostly as the one before.
+  private mutating func camera() -> [[UInt8]] {
+    let size = random.int(0...9) == 0 ? random.int(1...3) : 4
+    let header = Array(#"{"dtype":"uint8","shape":[\#(size),2]}"#.utf8)
+    let isPicture = random.int(0...4) == 0
+    return [
+      Array("cam".utf8), header,
+      isPicture
+        ? [0xFF, 0xD8, 0xFF, 0xE0, UInt8(size), 1, 2, 0xFF, 0xD9]
+        : [UInt8](repeating: UInt8(random.int(0...255)), count: size * 2),
+    ]
   }
 
   /// The rules by which its counters are found.

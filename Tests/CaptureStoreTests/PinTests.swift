@@ -89,6 +89,33 @@ import Testing
     #expect(links.allSatisfy { $0 == 1 })
   }
 
+  @Test func aPinHasTheSchemasOfItsCaptureAndLivesWithoutThem() throws {
+    let capture = try Capture(path: writer.path)
+    let schema = SchemaFile(name: "a.desc", bytes: [1, 2, 3])
+    try capture.add([schema])
+    try append(100)
+    writer.pinner(request("pin"))
+    #expect(try append(100).map(\.failure) == [nil])
+    #expect(try Capture(path: directory.file("pin")).schemaFiles() == [schema])
+    // A folder of this name is no schema, and a file in its place has none.
+    try FileManager.default.removeItem(atPath: CapturePath.schemas(writer.path))
+    try Data([1]).write(to: URL(fileURLWithPath: CapturePath.schemas(writer.path)))
+    writer.pinner(request("bare"))
+    #expect(try append(100).map(\.failure) == [nil])
+    #expect(try !sequences("bare").isEmpty)
+  }
+
+  @Test func aSchemaThatCannotBeReadFailsNoPin() throws {
+    let folder = CapturePath.schemas(writer.path)
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    try FileManager.default.createSymbolicLink(
+      atPath: "\(folder)/a.desc", withDestinationPath: "/proc/self/mem")
+    try append(100)
+    writer.pinner(request("pin"))
+    #expect(try append(100).map(\.failure) == [nil])
+    #expect(try !sequences("pin").isEmpty)
+  }
+
   /// What was asked for is known at once, and that it is there in the end only.
   @Test func aPinWhoseRecorderDiesSaysSo() throws {
     try append(200)

@@ -42,7 +42,7 @@ import Testing
 
   @Test(arguments: [
     "", "<", "y", "<P", "<n", "3", "B:", "BB:a", "B:a,b", "BB:a,a", "4x", "99999999s", "99999B",
-    "<:a", "0i",
+    "<:a", "0i", "<3 f",
   ])
   func whatPythonRefusesHasNoDecoder(format: String) {
     var decoders = DecoderSet()

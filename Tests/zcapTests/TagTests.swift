@@ -66,7 +66,15 @@ extension ZcapTests {
       #expect(shown.standardOutput.contains(#""codec":"protobuf(zcap.test.Everything)""#))
       #expect(
         shown.standardOutput.contains("someDouble") && !shown.standardOutput.contains("error"))
-      #expect(try rig.run("tag", "made", "--remove-schema", "everything.desc").exitCode == 0)
+      // A rule that nothing would show any more keeps its schema.
+      let kept = try rig.run("tag", "made", "--remove-schema", "everything.desc")
+      #expect(kept.exitCode == 64 && kept.complaints.count == 1, "\(kept)")
+      #expect(kept.standardError.contains(tag), "\(kept)")
+      let both = try rig.run("tag", "made", "--remove-schema", "everything.desc", "--remove", tag)
+      #expect(both.exitCode == 0, "\(both)")
+      #expect(try rig.run("tag", "made").standardOutput.isEmpty)
+      #expect(try rig.run("tag", "made", tag, "--schema", schema).exitCode == 0)
+      try FileManager.default.removeItem(atPath: rig.capture("made") + "/schemas/everything.desc")
       let bare = try rig.run("cat", "made", "--json")
       #expect(bare.standardOutput.contains("nothing shows protobuf(zcap.test.Everything)"))
     }
@@ -83,6 +91,44 @@ extension ZcapTests {
       #expect(try recorder.wait().exitCode == 0)
       #expect(try rig.run("tag", "made").standardOutput == "load#1=ndarray(uint8)\n")
       #expect(try codecs(rig) == ["text|ndarray(uint8)"])
+    }
+
+    @Test func whatIsSaidAgainCountsFirst() throws {
+      let rig = try Rig()
+      for rules in [["a#1=raw", "*#1=json"], ["*#1=json"]] {
+        let publisher = try Publisher()
+        let recorder = try rig.start(
+          ["record", "-o", "made", publisher.endpoint, "--count", "1"]
+            + rules.flatMap { ["--codec", $0] } + (rules.count == 1 ? ["--append"] : []))
+        try publisher.waitForSubscriptions()
+        try publisher.publish("a", "[1]")
+        #expect(try recorder.wait().exitCode == 0)
+      }
+      #expect(try rig.run("tag", "made").standardOutput == "*#1=json\na#1=raw\n")
+    }
+
+    @Test func schemasThatWouldNotBeFoundAgainAreRefused() throws {
+      let rig = try Rig()
+      try made(rig)
+      let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("PayloadCodecsTests/Fixtures")
+      let schema = try Data(contentsOf: fixtures.appendingPathComponent("everything.desc"))
+      let other = try Data(contentsOf: fixtures.appendingPathComponent("everything.bfbs"))
+      for (name, bytes) in [
+        (".hidden", schema), ("a.desc.new", schema), ("one/a.desc", schema), ("two/a.desc", other),
+      ] {
+        let file = URL(fileURLWithPath: rig.capture(name))
+        try FileManager.default.createDirectory(
+          at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try bytes.write(to: file)
+      }
+      for names in [[".hidden"], ["a.desc.new"], ["one/a.desc", "two/a.desc"]] {
+        let run = try rig.start(
+          ["tag", "made"] + names.flatMap { ["--schema", rig.capture($0)] }
+        ).wait()
+        #expect(run.exitCode == 64 && run.complaints.count == 1, "\(run)")
+      }
+      #expect(try rig.run("tag", "made").standardOutput.isEmpty)
     }
 
     @Test(arguments: [

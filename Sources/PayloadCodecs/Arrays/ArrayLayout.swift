@@ -57,6 +57,11 @@ extension CodecTag {
   /// Bytes that a payload of this tag has; `nil` where it is no array of a shape.
   public var arrayByteCount: Int? { ArrayLayout(self)?.byteCount }
 
+  /// That of arrays of the same type and any size; other tags as they are.
+  public var withoutShape: CodecTag {
+    ArrayLayout(self).map { ArrayLayout($0.type, shape: nil).tag } ?? self
+  }
+
   /// What stands between the parentheses of `name(...)`; `nil` where the tag is another one.
   func content(of name: String) -> Substring? {
     guard rawValue.hasPrefix(name + "("), rawValue.last == ")" else { return nil }

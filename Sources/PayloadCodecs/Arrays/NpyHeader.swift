@@ -5,6 +5,8 @@ struct NpyHeader {
   static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
   /// Those of plain arrays have 118 bytes.
   private static let headerBytesMax = 4096
+  private static let quotes = Array("'\"".utf8)
+  private static let truth = Array("True".utf8)
 
   /// Bytes before the array.
   let byteCount: Int
@@ -30,38 +32,42 @@ struct NpyHeader {
     guard size <= Self.headerBytesMax, payload.contains(size, at: start) else { return nil }
     byteCount = start + size
     let text = unsafe payload.extracting(start..<start + size).withUnsafeBytes {
-      unsafe String(decoding: $0, as: UTF8.self)
+      unsafe Array($0)
     }
-    guard let descr = Self.value(of: "descr", in: text),
+    // All writers write their dictionary in ASCII, but for names of fields, which are not shown.
+    guard text.first == UInt8(ascii: "{"), text.allSatisfy({ $0 < 0x80 }),
+      let descr = Self.value(of: "descr", in: text),
       let order = Self.value(of: "fortran_order", in: text),
       let shape = Self.value(of: "shape", in: text).flatMap(Self.shape)
     else { return nil }
-    let name = descr.dropFirst().prefix { $0 != "'" && $0 != "\"" }
-    typeName = String(name)
-    layout = ElementType(String(name)).map {
-      ArrayLayout($0, shape: shape, isFirstIndexFastest: order.hasPrefix("True"))
+    let name = descr.dropFirst().prefix { !Self.quotes.contains($0) }
+    typeName = String(decoding: name, as: UTF8.self)
+    layout = ElementType(typeName).map {
+      ArrayLayout($0, shape: shape, isFirstIndexFastest: order.starts(with: Self.truth))
     }
   }
 
   /// What follows a key of Python's dictionary; the writers put a space behind the colon.
-  private static func value(of key: String, in text: String) -> Substring? {
-    for quote in ["'", "\""] {
-      let name = "\(quote)\(key)\(quote):"
+  private static func value(of key: String, in text: [UInt8]) -> ArraySlice<UInt8>? {
+    for quote in quotes {
+      let name = [quote] + Array(key.utf8) + [quote, UInt8(ascii: ":")]
       guard let place = text.firstPlace(of: name) else { continue }
-      return text[place...].drop { $0 == " " }
+      return text[(place + name.count)...].drop { $0 == UInt8(ascii: " ") }
     }
     return nil
   }
 
   /// `(3, 4)`, `(3,)`, `()`.
-  private static func shape(_ text: Substring) -> [Int]? {
-    guard text.first == "(", let end = text.firstIndex(of: ")") else { return nil }
-    let parts = text[text.index(after: text.startIndex)..<end].split(separator: ",")
+  private static func shape(_ text: ArraySlice<UInt8>) -> [Int]? {
+    guard text.first == UInt8(ascii: "("), let end = text.firstIndex(of: UInt8(ascii: ")")) else {
+      return nil
+    }
+    let parts = text[(text.startIndex + 1)..<end].split(separator: UInt8(ascii: ","))
     var shape: [Int] = []
     for part in parts {
-      let digits = part.filter { $0 != " " }
+      let digits = part.filter { $0 != UInt8(ascii: " ") }
       if digits.isEmpty { continue }
-      guard let size = Int(digits), size >= 0 else { return nil }
+      guard let size = Int(String(decoding: digits, as: UTF8.self)), size >= 0 else { return nil }
       shape.append(size)
     }
     return shape
@@ -84,20 +90,18 @@ public struct NpyDecoder: Decoder {
   }
 }
 
-extension String {
-  /// The index behind the first occurrence.
-  fileprivate func firstPlace(of word: String) -> Index? {
-    var rest = self[...]
-    while !rest.isEmpty {
-      if rest.hasPrefix(word) { return rest.index(rest.startIndex, offsetBy: word.count) }
-      rest = rest.dropFirst()
+extension [UInt8] {
+  /// Where a word stands first.
+  fileprivate func firstPlace(of word: [UInt8]) -> Int? {
+    guard count >= word.count else { return nil }
+    return (0...count - word.count).first { start in
+      word.indices.allSatisfy { self[start + $0] == word[$0] }
     }
-    return nil
   }
 }
 
 extension RawSpan {
-  func starts(with bytes: [UInt8]) -> Bool {
+  package func starts(with bytes: [UInt8]) -> Bool {
     byteCount >= bytes.count && bytes.indices.allSatisfy { byte(at: $0) == bytes[$0] }
   }
 

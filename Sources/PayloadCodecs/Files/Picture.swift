@@ -7,6 +7,7 @@ struct Picture: Hashable {
   static let jpegEnd: [UInt8] = [0xFF, 0xD9]
   /// Segments before the header of a JPEG picture: no writer has nearly as many.
   private static let jpegSegmentsMax = 1000
+  private static let jpegFillMax = 16
 
   var width: Int
   var height: Int
@@ -37,7 +38,12 @@ struct Picture: Hashable {
     guard payload.starts(with: Self.jpegStart) else { return nil }
     var offset = 2
     for _ in 0..<Self.jpegSegmentsMax {
-      while offset < payload.byteCount, payload.byte(at: offset) == 0xFF { offset += 1 }
+      // Any number of these may stand before a marker; writers put one there.
+      var fill = 0
+      while fill < Self.jpegFillMax, offset < payload.byteCount, payload.byte(at: offset) == 0xFF {
+        offset += 1
+        fill += 1
+      }
       guard payload.contains(9, at: offset) else { return nil }
       let marker = payload.byte(at: offset)
       let size = Int(payload.bigEndian(UInt16.self, at: offset + 1))

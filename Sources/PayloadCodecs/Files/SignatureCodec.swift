@@ -43,6 +43,19 @@ public struct SignatureCodec: Codec {
 }
 
 extension CodecTag {
+  /// The bytes that every payload of this tag begins with; `nil` where there are none.
+  public var mark: [UInt8]? {
+    switch self {
+    case .npy: NpyHeader.magic
+    case .png: Picture.pngStart
+    case .jpeg: Picture.jpegStart
+    case .gzip: [0x1F, 0x8B, 0x08]
+    case .zstandard: [0x28, 0xB5, 0x2F, 0xFD]
+    case .lz4: [0x04, 0x22, 0x4D, 0x18]
+    default: nil
+    }
+  }
+
   /// One array in NumPy's file format.
   public static let npy = CodecTag(rawValue: "npy")
   public static let png = CodecTag(rawValue: "image/png")

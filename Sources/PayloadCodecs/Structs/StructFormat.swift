@@ -41,7 +41,7 @@ struct StructFormat: Hashable, Sendable {
   /// `nil` where Python would refuse it, the names do not fit, or it has no value.
   init?(_ text: String) {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-    var codes = parts[0].utf8.filter { !ASCII.isSpace($0) }[...]
+    var codes = Array(parts[0].utf8)[...]
     var isNative = true
     var isBigEndian = false
     if let order = codes.first, "@=<>!".utf8.contains(order) {
@@ -51,7 +51,10 @@ struct StructFormat: Hashable, Sendable {
     }
     self.isBigEndian = isBigEndian
     isNamed = parts.count == 2
-    while !codes.isEmpty {
+    while true {
+      // Between items, and not within one.
+      codes = codes.drop { ASCII.isSpace($0) }
+      if codes.isEmpty { break }
       guard addItem(&codes, isNative: isNative) else { return nil }
     }
     guard !items.isEmpty, items.reduce(0, { $0 + $1.count }) <= Self.valuesMax else { return nil }

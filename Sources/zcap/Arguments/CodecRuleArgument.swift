@@ -25,6 +25,12 @@ struct CodecRuleArgument: ExpressibleByArgument {
 }
 
 extension [CodecRule] {
+  /// Those whose codec somebody shows.
+  func shown(by schemas: SchemaSet) -> [CodecRule] {
+    var decoders = DecoderSet(schemas: schemas)
+    return filter { decoders.decoder(for: $0.tag) != nil }
+  }
+
   /// Throws `ValidationError` where one names what nothing shows.
   func check(_ schemas: SchemaSet) throws {
     var decoders = DecoderSet(schemas: schemas)

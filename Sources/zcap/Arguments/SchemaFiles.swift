@@ -35,11 +35,14 @@ enum SchemaFiles {
     return files
   }
 
-  /// Those that were named, then those of the capture. What the capture has and is none is told.
-  static func schemas(_ named: [SchemaFile], of capture: Capture?) throws -> SchemaSet {
+  /// Those that were named, then those of the capture but `gone`. What the capture has and is none is
+  /// told.
+  static func schemas(
+    _ named: [SchemaFile], of capture: Capture?, except gone: [String] = []
+  ) throws -> SchemaSet {
     var schemas = SchemaSet()
     for file in named { schemas.add(try Schema(file.bytes)) }
-    for file in try capture?.schemaFiles() ?? [] {
+    for file in try capture?.schemaFiles() ?? [] where !gone.contains(file.name) {
       do {
         schemas.add(try Schema(file.bytes))
       } catch {

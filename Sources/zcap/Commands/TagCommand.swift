@@ -57,8 +57,11 @@ struct TagCommand: ParsableCommand, CheckedCommand {
     }
     let files = try SchemaFiles.read(schemas)
     let added = try rules.map { try $0.rule() }
-    try added.check(SchemaFiles.schemas(files, of: capture))
     let after = added + before.filter { !removed.contains($0) && !added.contains($0) }
+    let shown = before.shown(by: try SchemaFiles.schemas([], of: capture))
+    let gone = schemasRemoved + files.map(\.name)
+    try after.filter { added.contains($0) || shown.contains($0) }
+      .check(SchemaFiles.schemas(files, of: capture, except: gone))
     // What can fail comes first: a capture that is being recorded keeps its rules.
     if after != before {
       let indexer = try Indexer.rebuild(capture, codecs: after)
