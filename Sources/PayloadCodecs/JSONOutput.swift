@@ -116,8 +116,14 @@ extension JSONOutput {
 
   /// Text of a payload; bytes where it is no UTF-8.
   public mutating func string(utf8 value: RawSpan, at offset: Int) throws(DecodingError) {
-    guard value.isUTF8 else { return try binary(value, at: offset) }
+    if try !text(utf8: value, at: offset) { try binary(value, at: offset) }
+  }
+
+  /// Text of a payload; false, and nothing is written, where it is no UTF-8.
+  mutating func text(utf8 value: RawSpan, at offset: Int) throws(DecodingError) -> Bool {
+    guard value.isUTF8 else { return false }
     try quote(value, at: offset)
+    return true
   }
 
   /// What stands between the quotes of a JSON string, which is not checked.

@@ -65,6 +65,50 @@ struct MessagePackDecoderTests {
     #expect(failure(many, by: MessagePackDecoder(), limits: limits) == .limit)
   }
 
+  /// One pass says what two say: of maps, of maps with a byte that is another one, and of bytes.
+  @Test func whatOnePassIsCertainOfIsWhatDetectionSays() throws {
+    var generator = SeededGenerator(seed: 12)
+    func value(_ depth: Int) -> [UInt8] {
+      switch Int.random(in: 0...(depth > 2 ? 6 : 9), using: &generator) {
+      case 0: return [UInt8.random(in: 0...0x7F, using: &generator)]
+      case 1: return [0xCB] + generator.bytes(8)
+      case 2: return [[0xC0, 0xC2, 0xC3].randomElement(using: &generator)!]
+      case 3: return [0xC4, 3] + generator.bytes(3)
+      case 4: return [0xD6, 0xFF] + generator.bytes(4)
+      case 5, 6: return text()
+      case 7: return [0x92] + value(depth + 1) + value(depth + 1)
+      default: return map(depth + 1)
+      }
+    }
+    func text() -> [UInt8] {
+      let text = ["a", "", "name", "é.", "\u{80}", "\"", "."].randomElement(using: &generator)!
+      return [0xA0 | UInt8(text.utf8.count)] + Array(text.utf8)
+    }
+    func map(_ depth: Int) -> [UInt8] {
+      let count = Int.random(in: 0...4, using: &generator)
+      return [0x80 | UInt8(count)]
+        + (0..<count).flatMap { _ in
+          (Int.random(in: 0...19, using: &generator) == 0 ? value(3) : text()) + value(depth)
+        }
+    }
+    var certain = 0
+    for round in 0..<20_000 {
+      var payload = round % 3 == 2 ? generator.bytes(12) : map(0)
+      if round % 3 == 2 { payload[0] = UInt8.random(in: 0x81...0x8F, using: &generator) }
+      if round % 3 == 1, let place = payload.indices.randomElement(using: &generator) {
+        payload[place] = UInt8.random(in: 0...255, using: &generator)
+      }
+      var output = JSONOutput()
+      guard MessagePackDecoder().decodeIfCertain(payload.span.bytes, to: &output) else {
+        continue
+      }
+      certain += 1
+      #expect(detect(payload) == Detection(.messagePack, .certain), "\(payload)")
+      #expect(try decode(payload, by: MessagePackDecoder()) == output.text, "\(payload)")
+    }
+    #expect(certain > 5_000)
+  }
+
   @Test func randomBytesAreNoTrap() {
     var generator = SeededGenerator(seed: 11)
     for _ in 0..<20_000 {

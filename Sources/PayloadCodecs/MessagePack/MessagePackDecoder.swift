@@ -25,9 +25,29 @@ public struct MessagePackDecoder: Decoder {
   }
 }
 
+extension MessagePackDecoder {
+  /// Recognises and shows a payload in one pass, where it is what most are: a short map that
+  /// ``CodecRegistry/standard`` is certain of. False, and `output` has anything, where that takes a second
+  /// look.
+  public func decodeIfCertain(_ payload: RawSpan, to output: inout JSONOutput) -> Bool {
+    // All of these bytes begin nothing else that is certain, but pickles of old protocols, of which a
+    // stop is the last one, and PNG, of which the first key would be a number.
+    guard payload.byteCount > MessagePackCodec.guessBytesMax,
+      payload.byteCount <= CodecRegistry.examinedBytesMax,
+      (0x81...0x8F).contains(payload.byte(at: 0)),
+      payload.byte(at: payload.byteCount - 1) != UInt8(ascii: ".")
+    else { return false }
+    var writer = MessagePackJSON(payload)
+    guard (try? writer.value(to: &output)) != nil else { return false }
+    return writer.cursor.isAtEnd && writer.isPlain
+  }
+}
+
 /// Recursive: a level of a payload is one of the output, which bounds the depth.
 private struct MessagePackJSON: ~Escapable {
   var cursor: ByteCursor
+  /// All keys are strings, and all strings are text.
+  private(set) var isPlain = true
 
   @_lifetime(copy payload)
   init(_ payload: RawSpan) { cursor = ByteCursor(payload) }
@@ -41,7 +61,11 @@ private struct MessagePackJSON: ~Escapable {
     case .signed(let value): try output.integer(value, at: start)
     case .float(let value): try output.float(value, at: start)
     case .double(let value): try output.double(value, at: start)
-    case .string(let range): try output.string(utf8: cursor.bytes.extracting(range), at: start)
+    case .string(let range):
+      if try !output.text(utf8: cursor.bytes.extracting(range), at: start) {
+        isPlain = false
+        try output.binary(cursor.bytes.extracting(range), at: start)
+      }
     case .binary(let range): try output.binary(cursor.bytes.extracting(range), at: start)
     case .ext(let type, let range): try ext(type, range, at: start, to: &output)
     case .array(let count):
@@ -67,6 +91,7 @@ private struct MessagePackJSON: ~Escapable {
       cursor = ahead
       return
     }
+    isPlain = false
     output.beginValueKey()
     try value(to: &output)
     try output.endValueKey(at: start)

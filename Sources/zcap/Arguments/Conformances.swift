@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import CaptureIndex
+public import PayloadCodecs
 public import Replaying
 
 // Types of the library that have the spelling of an argument already.
@@ -8,6 +9,7 @@ extension TopicRule: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
 }
 
+extension ColourOrder: ExpressibleByArgument {}
 extension ReplayPlan.SocketKind: ExpressibleByArgument {}
 extension ReplayPlan.LatePolicy: ExpressibleByArgument {}
 extension ReplayPlan.StallPolicy: ExpressibleByArgument {}

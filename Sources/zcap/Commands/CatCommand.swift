@@ -2,6 +2,7 @@ import ArgumentParser
 import CaptureIndex
 import CaptureStore
 import PayloadCodecs
+import Threads
 
 struct CatCommand: ParsableCommand, CheckedCommand {
   static let configuration = CommandConfiguration(
@@ -44,6 +45,34 @@ struct CatCommand: ParsableCommand, CheckedCommand {
   @Option(help: ArgumentHelp("Only this frame of each message, from 0.", valueName: "n"))
   var frame: Int?
 
+  @Option(
+    name: .customLong("fields"),
+    help: ArgumentHelp(
+      """
+      Only these values of what frames say: a line of columns, with tabs between them, for each message \
+      that has any; with --json, objects of them.
+      """, valueName: "a.b,c[0]"))
+  var fieldList: String?
+
+  @Option(
+    name: .customLong("save-frames"),
+    help: ArgumentHelp(
+      "Write frames as files into this directory: arrays as .npy, pictures and others by their kind.",
+      valueName: "dir"))
+  var saveDirectory: String?
+
+  @Option(
+    name: .customLong("png"),
+    help: ArgumentHelp(
+      """
+      With --save-frames, arrays of image shape as .png, by the order of their colours: rgb, or bgr as \
+      of OpenCV.
+      """, valueName: "order"))
+  var colours: ColourOrder?
+
+  @Flag(help: "Go on with what is being recorded, until its recorder ends or Ctrl-C.")
+  var follow = false
+
   @Flag(help: "One JSON object a line.")
   var json = false
 
@@ -57,15 +86,38 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     for rule in rules { _ = try rule.rule() }
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): at least 1") }
     if let frame, frame < 0 { throw ValidationError("--frame \(frame): frames count from 0") }
-    if [json, raw, hex].filter({ $0 }).count > 1 {
-      throw ValidationError("--json, --raw and --hex: one of them")
+    if [json, raw, hex, saveDirectory != nil].filter({ $0 }).count > 1 {
+      throw ValidationError("--json, --raw, --hex and --save-frames: one of them")
+    }
+    _ = try fields()
+    if fieldList != nil, raw || hex || saveDirectory != nil {
+      throw ValidationError("--fields: --raw, --hex and --save-frames take frames as they are")
+    }
+    if colours != nil, saveDirectory == nil {
+      throw ValidationError("--png: --save-frames DIR says where the pictures go")
+    }
+    if follow, !filter.codecs.isEmpty {
+      throw ValidationError("--codec: the tags of what comes are not known when it does (--follow)")
     }
     if raw || hex, !rules.isEmpty || !schemas.isEmpty {
       throw ValidationError("--as and --schema: --raw and --hex show bytes as they are")
     }
   }
 
+  /// None where all is shown.
+  private func fields() throws -> [FieldPath] {
+    guard let fieldList else { return [] }
+    guard let fields = FieldPath.list(fieldList) else {
+      throw ValidationError(
+        "--fields '\(fieldList)': write it like pose.x,items[0]; a name with a dot stands in quotes"
+      )
+    }
+    return fields
+  }
+
   func run() throws {
+    // Before any thread is started.
+    let stop = follow ? StopSignals.token(outcome: "not all was shown") : nil
     let index = try IndexReader(Capture(path: Store.path(forExisting: capture)))
     let schemas = try SchemaFiles.schemas(SchemaFiles.read(schemas), of: index.capture)
     let said = try rules.map { try $0.rule() }
@@ -73,23 +125,68 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     let reader = FrameReader(
       rules: said + [CodecRule](index.capture.manifest), schemas: schemas)
     let selection = try filter.apply(to: selection.resolved(in: index), in: index)
-    var output = MessageOutput(index, reader, format: format, frame: frame)
-    var messages = try index.messages(selection, pool: SegmentPool(index.capture))
-    var count = 0
-    while count < limit ?? .max, !output.isClosed, let message = try messages.next() {
-      output.write(message)
-      count += 1
+    let view = try MessageOutput.View(
+      format: format, frame: frame, fields: fields(),
+      files: saveDirectory.map { try FrameFiles(directory: $0, colours: colours) })
+    var output = MessageOutput(index, reader, view)
+    if format == .text, fieldList != nil { output.writeFieldTitle() }
+    let losses =
+      try stop.map { try show(index, selection, to: &output, stop: $0) }
+      ?? show(index, selection, to: &output)
+    if let files = output.files {
+      Console.say("\(Units.count(files.count, "file")), \(Units.bytes(files.bytes))")
     }
-    output.flush()
-    let losses = MessageListing.losses(
-      missing: messages.messagesMissing, retired: messages.messagesRetired,
-      damages: messages.damages)
-    let known = try index.completeness(of: selection)
-    if let losses = CompletenessReport(index, known).losses(and: losses) {
+    if let losses {
       Console.complain(losses)
       throw ExitCode.incomplete
     }
   }
+
+  /// Shows what is there. Returns what is missing, for people.
+  private func show(
+    _ index: IndexReader, _ selection: Selection, to output: inout MessageOutput
+  ) throws -> String? {
+    var messages = try index.messages(selection, pool: SegmentPool(index.capture))
+    var count = 0
+    defer { output.flush() }
+    while count < limit ?? .max, !output.isClosed, let message = try messages.next() {
+      if try output.write(message) { count += 1 }
+    }
+    let losses = MessageListing.losses(
+      missing: messages.messagesMissing, retired: messages.messagesRetired,
+      damages: messages.damages)
+    return CompletenessReport(index, try index.completeness(of: selection)).losses(and: losses)
+  }
+
+  /// The same, and what comes. What only an index knows to be missing is told when the recording ended.
+  private func show(
+    _ index: IndexReader, _ selection: Selection, to output: inout MessageOutput, stop: StopToken
+  ) throws -> String? {
+    var messages = try index.following(selection)
+    var count = 0
+    var isEnded = false
+    defer { output.flush() }
+    while count < limit ?? .max, !output.isClosed, !stop.isRequested, !isEnded {
+      switch messages.next() {
+      case .message(let message): if try output.write(message) { count += 1 }
+      case .caughtUp:
+        output.flush()
+        _ = stop.wait(
+          untilMonotonicNanoseconds: CaptureClock.monotonicNanoseconds() + Self.pauseNanoseconds)
+      case .ended: isEnded = true
+      }
+    }
+    let losses = MessageListing.losses(
+      missing: 0, retired: messages.messagesRetired, damages: messages.damages)
+    guard isEnded else {
+      return losses.isEmpty ? nil : "\(index.capture.path): \(losses.joined(separator: ", "))"
+    }
+    let whole = try IndexReader(Capture(path: index.capture.path))
+    return CompletenessReport(whole, try whole.completeness(of: selection)).losses(and: losses)
+  }
+
+  /// Between two looks for what came: as long as people take for at once.
+  private static let pauseNanoseconds: Int64 = 50_000_000
 
   private var format: MessageOutput.Format {
     if json { return .json }

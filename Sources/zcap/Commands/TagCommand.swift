@@ -8,7 +8,7 @@ struct TagCommand: ParsableCommand, CheckedCommand {
     commandName: "tag",
     abstract: "Say what frames of a capture are, where their bytes do not.",
     discussion: """
-      A rule is GLOB#FRAME=CODEC: of topics that match the glob, the frame of this number, from 0, is \
+      A rule is GLOB#FRAME=CODEC: of topics that match the glob, the frame of this number, 0 to 15, is \
       of this codec. Without rules those of the capture are listed. Of several that fit the first \
       counts; new ones come first. The messages stay as they are, and the index is made anew.
 

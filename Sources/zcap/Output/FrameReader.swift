@@ -14,10 +14,6 @@ struct FrameReader {
     decoders = DecoderSet(schemas: schemas)
   }
 
-  func detect(_ frame: RawSpan, number: Int, topic: [UInt8]?) -> Detection {
-    detect(frame, number: number, topic: topic, after: RawSpan())
-  }
-
   /// What a frame is: by the rules, or by its bytes. `header`: the frame before it.
   func detect(
     _ frame: RawSpan, number: Int, topic: [UInt8]?, after header: RawSpan
@@ -29,8 +25,22 @@ struct FrameReader {
     return registry.detect(frame, after: header)
   }
 
+  /// What a frame is, and what it says into `output`, as JSON; the error, why that is not all of it.
+  mutating func read(
+    _ frame: RawSpan, number: Int, topic: [UInt8]?, after header: RawSpan
+  ) -> (found: Detection, error: DecodingError?) {
+    if rules.isEmpty {
+      output.clear(payloadBytes: frame.byteCount)
+      if MessagePackDecoder().decodeIfCertain(frame, to: &output) {
+        return (Detection(.messagePack, .certain), nil)
+      }
+    }
+    let found = detect(frame, number: number, topic: topic, after: header)
+    return (found, read(frame, as: found.tag))
+  }
+
   /// Writes what a frame says into `output`, as JSON. Returns why it is not all of it.
-  mutating func read(_ frame: RawSpan, as tag: CodecTag) -> DecodingError? {
+  private mutating func read(_ frame: RawSpan, as tag: CodecTag) -> DecodingError? {
     output.clear(payloadBytes: frame.byteCount)
     let decoder = decoders.decoder(for: tag)
     do throws(DecodingError) {

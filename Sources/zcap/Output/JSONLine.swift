@@ -8,6 +8,8 @@ struct JSONLine {
 
   var text: String { "{\(body)}" }
 
+  var isEmpty: Bool { body.isEmpty }
+
   mutating func add(_ name: String, _ value: String?) {
     addRaw(name, value.map(Self.quoted) ?? "null")
   }
@@ -39,6 +41,12 @@ struct JSONLine {
 
   mutating func add(unknown name: String, _ value: Int64) {
     addRaw(Self.quoted(name).dropFirst().dropLast().description, String(value))
+  }
+
+  /// A value that is JSON already.
+  mutating func add(unknown name: String, json: some Collection<UInt8>) {
+    addRaw(
+      Self.quoted(name).dropFirst().dropLast().description, String(decoding: json, as: UTF8.self))
   }
 
   mutating func add(_ name: String, _ values: [JSONLine]) {

@@ -8,23 +8,31 @@ import PayloadCodecs
 struct MessageOutput: ~Copyable {
   enum Format { case text, json, raw, hex }
 
+  /// What is shown of messages.
+  struct View {
+    var format = Format.text
+    /// Only this frame of each.
+    var frame: Int?
+    /// Only these values of what frames say; none are all. A message that has none of them is left out.
+    var fields: [FieldPath] = []
+    /// Where frames become files; their names are shown then.
+    var files: FrameFiles?
+  }
+
   /// Off a terminal, a line for people has so many characters at most.
   private static let columnsMax = 4096
 
   private var output = DataOutput()
   private var reader: FrameReader
   private var head: MessageHead
-  private let format: Format
-  private let frame: Int?
+  private var view: View
   private let endpoints: [String]
   private let columns: Int
   private let isColoured = Console.isColoured
 
-  /// `frame`: only this one of each message.
-  init(_ index: IndexReader, _ reader: FrameReader, format: Format, frame: Int?) {
+  init(_ index: IndexReader, _ reader: FrameReader, _ view: View) {
     self.reader = reader
-    self.format = format
-    self.frame = frame
+    self.view = view
     endpoints = index.capture.manifest.endpoints.map(\.address)
     head = MessageHead(endpoints: endpoints)
     columns = Self.terminalColumns ?? Self.columnsMax
@@ -35,9 +43,16 @@ struct MessageOutput: ~Copyable {
 
   mutating func flush() { output.flush() }
 
-  mutating func write(_ message: RecordedMessage) {
-    switch format {
+  /// How many frames became files.
+  var files: FrameFiles? { view.files }
+
+  /// Returns whether there was something of it to be shown.
+  mutating func write(_ message: RecordedMessage) throws -> Bool {
+    if view.files != nil { return try save(message) }
+    switch view.format {
+    case .text where !view.fields.isEmpty: return writeFields(message)
     case .text: writeText(message)
+    case .json where !view.fields.isEmpty: return writeJSONOfFields(message)
     case .json: writeJSON(message)
     case .raw: eachFrame(of: message) { output, _, frame in output.write(frame) }
     case .hex:
@@ -47,6 +62,7 @@ struct MessageOutput: ~Copyable {
         HexListing.write(frame, to: &output)
       }
     }
+    return true
   }
 
   /// Frames whose place in the segment is impossible do not get here: the reader counts them.
@@ -61,7 +77,7 @@ struct MessageOutput: ~Copyable {
 
   private func numbers(of message: RecordedMessage) -> Range<Int> {
     let all = 0..<message.record.frameCount
-    guard let frame else { return all }
+    guard let frame = view.frame else { return all }
     return (frame..<frame + 1).clamped(to: all)
   }
 
@@ -73,10 +89,23 @@ struct MessageOutput: ~Copyable {
   private func detect(
     _ frame: RawSpan, _ number: Int, in message: RecordedMessage, _ topic: [UInt8]?
   ) -> Detection {
+    reader.detect(frame, number: number, topic: topic, after: Self.header(number, in: message))
+  }
+
+  /// What the frame is; what it says is in `reader.output` then.
+  private mutating func read(
+    _ frame: RawSpan, _ number: Int, in message: RecordedMessage, _ topic: [UInt8]?
+  ) -> (found: Detection, error: DecodingError?) {
+    reader.read(frame, number: number, topic: topic, after: Self.header(number, in: message))
+  }
+
+  /// The frame before this one; no bytes where there is none.
+  @_lifetime(borrow message)
+  private static func header(_ number: Int, in message: borrowing RecordedMessage) -> RawSpan {
     guard number > 0, let header = message.segment.frame(number - 1, of: message.record) else {
-      return reader.detect(frame, number: number, topic: topic)
+      return RawSpan()
     }
-    return reader.detect(frame, number: number, topic: topic, after: header)
+    return header
   }
 
   // MARK: - JSON
@@ -87,8 +116,7 @@ struct MessageOutput: ~Copyable {
     var isFirst = true
     for number in numbers(of: message) {
       guard let frame = message.segment.frame(number, of: message.record) else { continue }
-      let found = detect(frame, number, in: message, topic)
-      let error = reader.read(frame, as: found.tag)
+      let (found, error) = read(frame, number, in: message, topic)
       if !isFirst { output.write(text: ",") }
       head.write(found, error, to: &output)
       if reader.output.bytes.isEmpty {
@@ -100,6 +128,89 @@ struct MessageOutput: ~Copyable {
       isFirst = false
     }
     output.writeLine("]}")
+  }
+
+  // MARK: - Fields
+
+  /// Names of the columns of ``writeFields(_:)``.
+  mutating func writeFieldTitle() {
+    output.writeLine(
+      (["sequence", "time", "topic"]
+        + view.fields.map { Table.printable(Array($0.description.utf8)) })
+        .joined(separator: "\t"))
+  }
+
+  /// Of several frames that have a field the first counts. Strings stand without their quotes.
+  private mutating func writeFields(_ message: RecordedMessage) -> Bool {
+    let topic = message.topic
+    var values = [[UInt8]?](repeating: nil, count: view.fields.count)
+    for number in numbers(of: message) where values.contains(nil) {
+      guard let frame = message.segment.frame(number, of: message.record) else { continue }
+      _ = read(frame, number, in: message, topic)
+      for (column, field) in view.fields.enumerated() where values[column] == nil {
+        guard let place = field.place(in: reader.output.bytes) else { continue }
+        let isText = reader.output.bytes[place.lowerBound] == UInt8(ascii: "\"")
+        let range = isText ? place.dropFirst().dropLast() : place
+        values[column] = Array(reader.output.bytes[range])
+      }
+    }
+    guard values.contains(where: { $0 != nil }) else { return false }
+    output.write(digitsOf: message.record.sequence)
+    output.write(text: "\t\(Units.time(message.unixNanoseconds))\t")
+    output.write(text: topic.map { Table.printable($0, limit: .max) } ?? "")
+    for value in values {
+      output.write(text: "\t")
+      output.write(value ?? [])
+    }
+    output.writeLine("")
+    return true
+  }
+
+  /// The value of a frame is an object of the fields, by their paths; frames without any are left out.
+  private mutating func writeJSONOfFields(_ message: RecordedMessage) -> Bool {
+    let topic = message.topic
+    var isFirst = true
+    for number in numbers(of: message) {
+      guard let frame = message.segment.frame(number, of: message.record) else { continue }
+      let (found, error) = read(frame, number, in: message, topic)
+      var values = JSONLine()
+      for field in view.fields {
+        guard let place = field.place(in: reader.output.bytes) else { continue }
+        values.add(unknown: field.description, json: reader.output.bytes[place])
+      }
+      if values.isEmpty { continue }
+      if isFirst {
+        head.write(message, topic, to: &output)
+      } else {
+        output.write(text: ",")
+      }
+      head.write(found, error, to: &output)
+      output.write(text: values.text)
+      output.write(text: "}")
+      isFirst = false
+    }
+    if !isFirst { output.writeLine("]}") }
+    return !isFirst
+  }
+
+  // MARK: - Files
+
+  private mutating func save(_ message: RecordedMessage) throws -> Bool {
+    let topic = message.topic
+    var isAny = false
+    for number in numbers(of: message) {
+      guard let frame = message.segment.frame(number, of: message.record), !frame.isEmpty else {
+        continue
+      }
+      let tag = detect(frame, number, in: message, topic).tag
+      let path = try view.files!.write(
+        frame, as: tag, sequence: message.record.sequence, number: number)
+      output.writeLine(
+        "\(Table.printable(Array(path.utf8), limit: .max))  \(Table.printable(Array(tag.rawValue.utf8)))"
+      )
+      isAny = true
+    }
+    return isAny
   }
 
   // MARK: - For people
@@ -121,9 +232,8 @@ struct MessageOutput: ~Copyable {
     let topic = message.topic
     for number in numbers(of: message) {
       guard let frame = message.segment.frame(number, of: message.record) else { continue }
-      let found = detect(frame, number, in: message, topic)
+      let (found, error) = read(frame, number, in: message, topic)
       let tag = found.tag
-      let error = reader.read(frame, as: tag)
       let name = Table.printable(Array(tag.rawValue.utf8)) + (found.isDoubtful ? "?" : "")
       let padding = String(repeating: " ", count: max(0, 8 - name.count))
       let head = "  \(number)  \(name)\(padding)  "

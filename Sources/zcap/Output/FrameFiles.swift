@@ -1,0 +1,80 @@
+import Glibc
+import PayloadCodecs
+
+/// `zcap cat --save-frames`: frames as files of a directory, named by the sequences of their messages
+/// and their places there: `000000000017.2.npy`.
+struct FrameFiles {
+  struct Failure: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  private let directory: String
+  /// Arrays of image shape become pictures.
+  private let colours: ColourOrder?
+  private(set) var count = 0
+  private(set) var bytes = 0
+
+  /// Makes the directory where it is not there.
+  init(directory: String, colours: ColourOrder?) throws(Failure) {
+    self.directory = directory
+    self.colours = colours
+    if mkdir(directory, 0o777) != 0 && errno != EEXIST { throw Self.failure(directory) }
+  }
+
+  /// Returns the path. What is there already stays, and is a failure.
+  mutating func write(
+    _ frame: RawSpan, as tag: CodecTag, sequence: UInt64, number: Int
+  ) throws(Failure) -> String {
+    let digits = String(sequence)
+    let name = String(repeating: "0", count: max(0, 12 - digits.count)) + digits + ".\(number)"
+    let path = "\(directory)/\(name)"
+    if let colours, let picture = PNGFile(tag, order: colours)?.content(frame) {
+      return try write([], picture.span.bytes, to: path + ".png")
+    }
+    let file = FrameFile(tag, payloadBytes: frame.byteCount)
+    return try write(file.header, frame, to: path + "." + file.nameExtension)
+  }
+
+  /// Source: `open(2)`, `write(2)`.
+  private mutating func write(
+    _ header: [UInt8], _ content: RawSpan, to path: String
+  ) throws(Failure) -> String {
+    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard file >= 0 else {
+      if errno == EEXIST {
+        throw Failure(description: "\(path) is there already; say another directory")
+      }
+      throw Self.failure(path)
+    }
+    defer { close(file) }
+    let isWhole =
+      header.withUnsafeBytes { Self.write($0, to: file) }
+      && content.withUnsafeBytes { Self.write($0, to: file) }
+    guard isWhole else {
+      let failure = Self.failure(path)
+      unlink(path)
+      throw failure
+    }
+    count += 1
+    bytes += header.count + content.byteCount
+    return path
+  }
+
+  private static func write(_ bytes: UnsafeRawBufferPointer, to file: CInt) -> Bool {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let written = Glibc.write(
+        file, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+      if written > 0 {
+        rest = rest.dropFirst(written)
+      } else if errno != EINTR {
+        return false
+      }
+    }
+    return true
+  }
+
+  private static func failure(_ path: String) -> Failure {
+    Failure(description: "\(path): \(String(cString: strerror(errno)))")
+  }
+}

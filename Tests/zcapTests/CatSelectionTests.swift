@@ -1,0 +1,149 @@
+import CaptureStore
+import Foundation
+import TestSupport
+import Testing
+
+extension ZcapTests {
+  /// `zcap cat`: single values, frames as files, and what is being recorded.
+  @Suite struct CatSelectionTests {
+    private static let pixels = (0..<24).map { UInt8($0 * 10) }
+
+    private func made(_ rig: Rig) throws {
+      var capture = MadeCapture()
+      capture.add(at: 0, "pose", #"{"x": 1.50, "name": "a\tb", "list": [{"y": 7}], "a.b": null}"#)
+      capture.add(at: 1_000_000_000, "words", "some text")
+      capture.entries.append(
+        .init(
+          nanoseconds: 2_000_000_000,
+          frames: [
+            Array("cam".utf8), Array(#"{"dtype":"uint8","shape":[2,4,3],"x":2}"#.utf8), Self.pixels,
+          ]))
+      capture.add(at: 3_000_000_000, "pose", #"{"x": -2, "x": 3}"#, #"{"x": 4}"#, "")
+      try capture.write(rig.capture("made"))
+    }
+
+    @Test func fieldsAreColumns() throws {
+      let rig = try Rig()
+      try made(rig)
+      let run = try rig.run("cat", "made", "--fields", #"x,name,list[0].y,list,"a.b""#)
+      #expect(run.exitCode == 0 && run.standardError.isEmpty, "\(run)")
+      let rows = run.standardOutput.split(separator: "\n", omittingEmptySubsequences: false)
+        .map { $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init) }
+      #expect(rows.count == 5 && rows[4] == [""], "a message without any of them is left out")
+      #expect(
+        rows[0] == ["sequence", "time", "topic", "x", "name", "list[0].y", "list", #""a.b""#])
+      #expect(
+        rows[1][0] == "0"
+          && rows[1][2...] == ["pose", "1.50", #"a\tb"#, "7", #"[{"y":7}]"#, "null"])
+      #expect(rows[2][0] == "2" && rows[2][2...] == ["cam", "2", "", "", "", ""])
+      #expect(rows[3][0] == "3" && rows[3][2...] == ["pose", "3", "", "", "", ""])
+      let listing = try rig.list("made", "--messages").compactMap { $0.text("time") }
+      #expect(rows[1][1] == listing[0] && rows[3][1] == listing[3])
+      // The limit counts what is shown.
+      let two = try rig.run("cat", "made", "--fields", "x", "--limit", "2", "--frame", "1")
+      #expect(two.standardOutput.split(separator: "\n").count == 3)
+    }
+
+    @Test func fieldsAsJSONAreObjectsOfThem() throws {
+      let rig = try Rig()
+      try made(rig)
+      let run = try rig.run("cat", "made", "--json", "--fields", #"x,list[0].y,"a.b""#)
+      #expect(run.exitCode == 0 && run.standardError.isEmpty, "\(run)")
+      let frames = run.standardOutput.split(separator: "\n").map { line in
+        line.components(separatedBy: "\"frames\":").last ?? ""
+      }
+      #expect(
+        frames == [
+          #"[{"codec":"json","value":{"x":1.50,"list[0].y":7,"\"a.b\"":null}}]}"#,
+          #"[{"codec":"json","value":{"x":2}}]}"#,
+          #"[{"codec":"json","value":{"x":3}},{"codec":"json","value":{"x":4}}]}"#,
+        ])
+    }
+
+    @Test func framesBecomeFiles() throws {
+      let rig = try Rig()
+      try made(rig)
+      let run = try rig.run("cat", "made", "--save-frames", "out", "-t", "cam", "-t", "words")
+      #expect(run.exitCode == 0, "\(run)")
+      let names = try FileManager.default.contentsOfDirectory(atPath: rig.directory.file("out"))
+      #expect(
+        names.sorted() == [
+          "000000000001.0.txt", "000000000001.1.txt", "000000000002.0.txt", "000000000002.1.json",
+          "000000000002.2.npy",
+        ])
+      #expect(
+        run.standardOutput.split(separator: "\n").last
+          == "out/000000000002.2.npy  ndarray(uint8,2x4x3)")
+      let load =
+        "import numpy as n; a = n.load('out/000000000002.2.npy'); print(a.tolist(), a.dtype)"
+      let numpy = try ChildProcess(
+        Programs.python(), ["-c", load].map { Array($0.utf8) }, directory: rig.directory.path
+      ).wait()
+      var rows: [[[UInt8]]] = []
+      for row in 0..<2 {
+        rows.append((0..<4).map { Array(Self.pixels[row * 12 + $0 * 3..<row * 12 + $0 * 3 + 3]) })
+      }
+      #expect(numpy.standardOutput == "\(rows) uint8\n", "\(numpy)")
+
+      // What is there already stays.
+      let again = try rig.run("cat", "made", "--save-frames", "out", "-t", "cam")
+      #expect(again.exitCode == 1 && again.complaints.count == 1, "\(again)")
+      let picture = try rig.run(
+        "cat", "made", "--save-frames", "png", "--png", "bgr", "-t", "cam", "--frame", "2")
+      #expect(picture.standardOutput == "png/000000000002.2.png  ndarray(uint8,2x4x3)\n")
+      let png = try Data(
+        contentsOf: URL(fileURLWithPath: rig.directory.file("png/000000000002.2.png")))
+      #expect(png.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+    }
+
+    @Test func whatIsBeingRecordedIsShownAsItComes() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start(["record", "-o", "live", publisher.endpoint])
+      try publisher.waitForSubscriptions()
+      try publisher.publish("load", #"{"n":1}"#)
+      try rig.waitForMessages(counted: 1, in: "live")
+      let all = try rig.start(["cat", "live", "--follow", "--json"])
+      let some = try rig.start(["cat", "live", "--follow", "--fields", "n", "--limit", "2"])
+      let stopped = try rig.start(["cat", "live", "--follow"])
+      _ = try all.waitForLine { $0.contains(#"{"n":1}"#) }
+      _ = try stopped.waitForLine { $0.contains(#"{"n":1}"#) }
+      stopped.send(signal: SIGINT)
+      let end = try stopped.wait(seconds: 10)
+      #expect(end.exitCode == 0 && end.standardError.isEmpty, "\(end)")
+      try publisher.publish("load", #"{"n":2}"#)
+      _ = try all.waitForLine { $0.contains(#"{"n":2}"#) }
+      let two = try some.wait(seconds: 10)
+      let values = two.standardOutput.split(separator: "\n").map { $0.split(separator: "\t").last }
+      #expect(two.exitCode == 0 && values == ["n", "1", "2"], "\(two)")
+      recorder.send(signal: SIGINT)
+      #expect(try recorder.wait().exitCode == 0)
+      // It ends with its recorder.
+      let run = try all.wait(seconds: 20)
+      #expect(run.exitCode == 0 && run.standardError.isEmpty, "\(run)")
+      #expect(run.standardOutput.split(separator: "\n").count == 2)
+      #expect(try rig.run("cat", "live", "--json").standardOutput == run.standardOutput)
+      #expect(try rig.run("cat", "live", "--json", "--follow").standardOutput == run.standardOutput)
+    }
+
+    @Test(arguments: [
+      ["--fields", "a..b"], ["--fields", ""], ["--fields", "a", "--raw"], ["--png", "rgb"],
+      ["--fields", "a", "--save-frames", "out"], ["--save-frames", "out", "--json"],
+      ["--save-frames", "out", "--png", "grb"], ["--follow", "--codec", "json"],
+    ])
+    func whatMeansNothingTogetherIsRefused(arguments: [String]) throws {
+      let rig = try Rig()
+      try made(rig)
+      let run = try rig.start(["cat", "made"] + arguments).wait()
+      #expect(run.exitCode == 64 && run.complaints.count == 1, "\(run)")
+      #expect(!FileManager.default.fileExists(atPath: rig.directory.file("out")))
+    }
+
+    @Test func aDirectoryThatCannotBeMadeIsTold() throws {
+      let rig = try Rig()
+      try made(rig)
+      let run = try rig.run("cat", "made", "--save-frames", "none/there")
+      #expect(run.exitCode == 1 && run.complaints.count == 1, "\(run)")
+    }
+  }
+}
