@@ -20,6 +20,7 @@ struct ByteCursor: ~Escapable {
     return offset..<offset + Int(count)
   }
 
+  @inline(__always)
   mutating func byte() throws(DecodingError) -> UInt8 {
     bytes.byte(at: try take(1).lowerBound)
   }
@@ -30,6 +31,7 @@ struct ByteCursor: ~Escapable {
     Value(littleEndian: bytes.load(type, at: try take(MemoryLayout<Value>.size).lowerBound))
   }
 
+  @inline(__always)
   mutating func bigEndian<Value: FixedWidthInteger & BitwiseCopyable>(
     _ type: Value.Type
   ) throws(DecodingError) -> Value {

@@ -177,16 +177,16 @@ extension JSONOutput {
 
 extension JSONOutput {
   public mutating func beginArray(at offset: Int) throws(DecodingError) {
-    try begin(.array, "[", at: offset)
+    try begin(.array, ASCII.openingBracket, at: offset)
   }
 
-  public mutating func endArray() { end("]") }
+  public mutating func endArray() { end(ASCII.closingBracket) }
 
   public mutating func beginObject(at offset: Int) throws(DecodingError) {
-    try begin(.object, "{", at: offset)
+    try begin(.object, ASCII.openingBrace, at: offset)
   }
 
-  public mutating func endObject() { end("}") }
+  public mutating func endObject() { end(ASCII.closingBrace) }
 
   /// The name of the value that is written next.
   public mutating func key(_ name: String, at offset: Int) throws(DecodingError) {
@@ -245,7 +245,9 @@ extension JSONOutput {
       openKeys.removeAll()
     }
     if bytes.last == ASCII.colon { bytes += "null".utf8 }
-    while let container = open.last { end(container == .array ? "]" : "}") }
+    while let container = open.last {
+      end(container == .array ? ASCII.closingBracket : ASCII.closingBrace)
+    }
   }
 }
 
@@ -268,17 +270,17 @@ extension JSONOutput {
   }
 
   private mutating func begin(
-    _ container: Container, _ bracket: Character, at offset: Int
+    _ container: Container, _ bracket: UInt8, at offset: Int
   ) throws(DecodingError) {
     if open.count >= limits.depth { throw DecodingError(.limit, at: offset, "nested too deep") }
     try begin(at: offset)
-    bytes.append(bracket.asciiValue!)
+    bytes.append(bracket)
     open.append(container)
     needsComma = false
   }
 
-  private mutating func end(_ bracket: Character) {
-    bytes.append(bracket.asciiValue!)
+  private mutating func end(_ bracket: UInt8) {
+    bytes.append(bracket)
     open.removeLast()
     needsComma = !open.isEmpty
   }
@@ -370,18 +372,20 @@ extension RawSpan {
 extension [UInt8] {
   /// Appends a number in decimal, with zeros in front up to `count` digits.
   public mutating func append(digitsOf number: UInt64, count: Int = 1) {
-    let start = self.count
+    // From the last one on; no number has more than 20.
+    var digits = InlineArray<20, UInt8>(repeating: UInt8(ascii: "0"))
+    var start = digits.count
     var rest = number
     repeat {
       let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit))
+      start -= 1
+      digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
       rest = quotient
     } while rest > 0
-    while self.count - start < count { append(UInt8(ascii: "0")) }
-    var (low, high) = (start, self.count - 1)
-    while low < high {
-      swapAt(low, high)
-      (low, high) = (low + 1, high - 1)
+    for _ in 0..<Swift.max(0, count - digits.count) { append(UInt8(ascii: "0")) }
+    start = Swift.min(start, digits.count - Swift.min(count, digits.count))
+    unsafe digits.span.extracting(start..<digits.count).withUnsafeBufferPointer {
+      unsafe append(contentsOf: $0)
     }
   }
 }

@@ -55,6 +55,8 @@ extension ZcapTests {
         contentsOf: fixtures.appendingPathComponent("everything.protobuf.bin"))
       var capture = MadeCapture()
       capture.entries.append(.init(nanoseconds: 0, frames: [Array("p".utf8), Array(message)]))
+      // No bytes are a message, too: that of the defaults.
+      capture.entries.append(.init(nanoseconds: 1, frames: [Array("p".utf8), []]))
       try capture.write(rig.capture("made"))
       let tag = "*#1=protobuf(zcap.test.Everything)"
       let without = try rig.run("tag", "made", tag)
@@ -64,6 +66,9 @@ extension ZcapTests {
       #expect(try rig.run("tag", "made").standardOutput == "\(tag)\nschema everything.desc\n")
       let shown = try rig.run("cat", "made", "--json", "--frame", "1")
       #expect(shown.standardOutput.contains(#""codec":"protobuf(zcap.test.Everything)""#))
+      #expect(
+        shown.standardOutput.contains(
+          #"[{"codec":"protobuf(zcap.test.Everything)","value":{}}]"#), "\(shown)")
       #expect(
         shown.standardOutput.contains("someDouble") && !shown.standardOutput.contains("error"))
       // A rule that nothing would show any more keeps its schema.

@@ -21,6 +21,9 @@ struct SchemaTag: Hashable, Sendable {
 }
 
 extension CodecTag {
+  /// Whether a payload of no bytes at all is one of this tag, and says something.
+  public var showsNoBytes: Bool { content(of: "protobuf") != nil }
+
   /// Protocol Buffers, of which type is not known.
   public static let protobuf = CodecTag(rawValue: "protobuf")
 

@@ -18,9 +18,9 @@ struct FrameReader {
   func detect(
     _ frame: RawSpan, number: Int, topic: [UInt8]?, after header: RawSpan
   ) -> Detection {
-    if frame.isEmpty { return Detection(.empty, .certain) }
     for rule in rules where rule.frame == number && rule.matches(topic: topic) {
-      return Detection(rule.tag, .certain)
+      // No bytes are a message of Protocol Buffers, which has its defaults.
+      return Detection(frame.isEmpty && !rule.tag.showsNoBytes ? .empty : rule.tag, .certain)
     }
     return registry.detect(frame, after: header)
   }
