@@ -11,8 +11,7 @@ public struct CodecRule: Hashable, Sendable {
   public var frame: Int
   public var tag: CodecTag
 
-  /// Those behind are not told apart.
-  private static let frameMax = FrameTags.frameCountMax - 1
+  private static let frameMax = 65_535
 
   /// What is wrong with a text that is no rule.
   public struct Mistake: Error, Hashable, Sendable {
@@ -95,11 +94,11 @@ extension [CodecRule] {
     self = rules
   }
 
-  /// The tags that they give to the frames of a topic, up to the last one; of several rules for a
-  /// frame the first counts.
+  /// The tags that they give to the frames of a topic, up to the last one that the index tells apart; of
+  /// several rules for a frame the first counts.
   func tags(ofTopic topic: [UInt8]?) -> [CodecTag?] {
     var tags: [CodecTag?] = []
-    for rule in self where rule.matches(topic: topic) {
+    for rule in self where rule.frame < FrameTags.frameCountMax && rule.matches(topic: topic) {
       while tags.count <= rule.frame { tags.append(nil) }
       tags[rule.frame] = tags[rule.frame] ?? rule.tag
     }

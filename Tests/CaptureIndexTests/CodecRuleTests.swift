@@ -17,7 +17,7 @@ import Testing
 
   @Test(arguments: [
     "", "imu", "imu#1", "imu#=raw", "imu#x=raw", "imu#1=", "imu#-1=raw", "i#1=a|b",
-    "i#99999999999999999999=raw", "i#16=raw", "i#1=a\nb",
+    "i#99999999999999999999=raw", "i#70000=raw", "i#1=a\nb",
   ])
   func whatIsNoneIsRefused(text: String) {
     #expect(throws: CodecRule.Mistake.self) { try CodecRule(bytes: Array(text.utf8)) }

@@ -8,9 +8,10 @@ struct TagCommand: ParsableCommand, CheckedCommand {
     commandName: "tag",
     abstract: "Say what frames of a capture are, where their bytes do not.",
     discussion: """
-      A rule is GLOB#FRAME=CODEC: of topics that match the glob, the frame of this number, 0 to 15, is \
+      A rule is GLOB#FRAME=CODEC: of topics that match the glob, the frame of this number, from 0, is \
       of this codec. Without rules those of the capture are listed. Of several that fit the first \
-      counts; new ones come first. The messages stay as they are, and the index is made anew.
+      counts; new ones come first. 'ls' tells the codecs of frames 0 to 15, 'cat' of all. The messages \
+      stay as they are, and the index is made anew.
 
       Codecs are raw, text, json, msgpack, pickle, npy, ndarray(uint8,480x640x3), struct(<IdH:seq,t,n) \
       in the words of Python, and protobuf(pkg.Type), flatbuffers(Type), capnp(Type) of a schema.
