@@ -8,7 +8,8 @@ public struct CodecRegistry: Sendable {
 
   /// Every codec that zcap knows.
   public static let standard = CodecRegistry([
-    EmptyCodec(), SignatureCodec(), JSONCodec(), PickleCodec(), MessagePackCodec(), TextCodec(),
+    EmptyCodec(), SignatureCodec(), JSONCodec(), PickleCodec(), MessagePackCodec(), PrefixedCodec(),
+    TextCodec(),
     FlatBufferCodec(), CapnpCodec(), ProtobufCodec(),
   ])
 

@@ -30,6 +30,7 @@ public struct DecoderSet: Sendable {
 
   private func made(for tag: CodecTag) -> (any Decoder)? {
     if let layout = ArrayLayout(tag) { return ArrayDecoder(layout) }
+    if let prefixed = PrefixedDecoder(tag) { return prefixed }
     if let format = tag.structFormat { return StructDecoder(format) }
     return schemas.decoder(for: tag)
   }
