@@ -37,7 +37,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "a line of text", "took {} and {a}", "took {}", "{\"a\":1}", " {\"a\":1}", "a{\"a\":1}", "see [1,2]",
+    "a line of text", "took {} and {a}", "took {}", "{\"a\":1}", " {\"a\":1}", "a{\"a\":1}",
+    "see [1,2]",
     "a {\"a\":1} b", "a {\"a\":NaN}", "a\t{\"a\":1}", "\u{e9} {\"a\":1}",
   ])
   func whatIsNotSoIsSomethingElse(text: String) {
