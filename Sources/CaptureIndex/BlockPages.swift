@@ -75,12 +75,14 @@ struct BlockPages {
         database, sql: "SELECT id, \(BlockPlace.columns) FROM block ORDER BY id DESC LIMIT 1")
       guard let row else { return (condition, nil, nil, 0) }
       let newest = (id: try row.integer("id"), place: try BlockPlace(row))
-      var rest: ClosedRange<Int64>? = .min...newest.id
+      let first = selection.start.map { Int64(clamping: $0.sequence) } ?? .min
+      var rest: ClosedRange<Int64>? = first <= newest.id ? first...newest.id : nil
       if selection.from != nil || selection.until != nil {
         let possible = try index.stretches(database)
           .ids(from: selection.from, until: selection.until)
         rest = possible.flatMap {
-          $0.lowerBound <= newest.id ? $0.lowerBound...min($0.upperBound, newest.id) : nil
+          let (from, to) = (max($0.lowerBound, first), min($0.upperBound, newest.id))
+          return from <= to ? from...to : nil
         }
       }
       let messages =

@@ -69,10 +69,10 @@ extension IndexReader {
   /// Reads the messages of a selection and goes on with what is being recorded. Codecs do not count:
   /// the tags of what comes are not known when it does.
   public func following(_ selection: Selection) throws -> FollowingReader {
-    // The times of a block that is still being filled are not in the index yet.
-    guard let from = selection.from else {
-      return try FollowingReader(self, selection, from: nil)
+    guard selection.start == nil, let from = selection.from else {
+      return try FollowingReader(self, selection, from: selection.start)
     }
+    // The times of a block that is still being filled are not in the index yet.
     let place = try read { database in
       try Row.fetchOne(
         database,

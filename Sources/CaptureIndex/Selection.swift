@@ -12,12 +12,15 @@ public struct Selection: Sendable {
   public var from: Int64?
   /// Unix nanoseconds, the first one not wanted.
   public var until: Int64?
+  /// Where reading begins: where a block does. What was recorded before is not wanted.
+  package var start: RecordPlace?
 
   public init() {}
 
   /// Whether every message of a capture is wanted.
   public var isEverything: Bool {
     topicPrefixes.isEmpty && endpoints.isEmpty && codecs.isEmpty && from == nil && until == nil
+      && start == nil
   }
 
   func matches(topic: RawSpan?) -> Bool {

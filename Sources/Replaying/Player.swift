@@ -96,6 +96,8 @@ struct Player: ~Copyable {
     defer { timeline = nil }
     do {
       try timeline?.finish()
+    } catch let error as ReplayError {
+      throw error
     } catch {
       throw ReplayError.unreadable(reason: "\(error)")
     }

@@ -15,6 +15,8 @@ public enum ReplayError: Error, CustomStringConvertible, Sendable {
   case timingUnwritable(path: String, reason: String)
   /// Only what is being recorded can be followed.
   case notRecorded(capture: String)
+  /// All that is selected was received at one moment: nothing says when it is due again.
+  case noTimeToLoop
 
   public var description: String {
     switch self {
@@ -42,6 +44,9 @@ public enum ReplayError: Error, CustomStringConvertible, Sendable {
       "\(path): the times of the messages could not be written: \(reason)"
     case .notRecorded(let capture):
       "\(capture): nobody is recording it, so there is nothing to follow; leave --follow"
+    case .noTimeToLoop:
+      "what is selected was all received at one moment, so that an endless loop of it would be a flood; "
+        + "say how often by --msgs-per-second, or --rate max"
     }
   }
 }

@@ -142,4 +142,10 @@ public struct ReplayPlan: Sendable {
   public var sendHighWaterMark = Self.sendHighWaterMarkDefault
 
   public init(routing: Routing) { self.routing = routing }
+
+  /// It never ends, and nothing but recorded time holds it back.
+  var isEndlessByTime: Bool {
+    guard case .rate = pace else { return false }
+    return loops == nil && followNanoseconds == nil
+  }
 }

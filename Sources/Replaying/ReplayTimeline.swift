@@ -130,9 +130,13 @@ final class ReplayTimeline: Sendable {
           _ = batch.append(message.message.record, of: message.message.segment, details)
         }
         clock.beginLoop(at: position)
+        let begun = clock.played
         let count = try read(from: position, &clock, &batch)
         // The end of the recording can be sought to: then there are other loops.
         guard let count, count > 0 || position != nil else { return }
+        if position == nil, plan.isEndlessByTime, clock.played == begun {
+          throw ReplayError.noTimeToLoop
+        }
       }
     }
 

@@ -87,6 +87,8 @@ private struct Feed {
   private var following: FollowingReader?
   private var clock: RecordingClock
   private var pages = PageWindow()
+  /// Messages before this position are passed over; nil once one was there that is not.
+  private var from: Int64?
   private var waiting: TimelineMessage?
   /// Of a run, for their memory.
   private var records: [RecordHeader] = []
@@ -95,11 +97,13 @@ private struct Feed {
   init(_ source: TimelineSource, number: Int, from position: Int64?, following: Bool) throws {
     self.source = source
     self.number = number
+    from = position
     clock = source.clock
+    let selection = try source.selection(from: position)
     if following {
-      self.following = try source.index.following(source.selection(from: position))
+      self.following = try source.index.following(selection)
     } else {
-      stored = try source.messages(from: position)
+      stored = try source.index.messages(selection, pool: source.pool)
     }
   }
 
@@ -134,16 +138,18 @@ private struct Feed {
       }
       pages.pass(message.record, of: message.segment)
       guard let socket = source.socket(of: message.record) else { continue }
+      let position = clock.position(of: message.record, in: message.segment)
+      if let from, position < from { continue }
+      from = nil
       return .message(
-        TimelineMessage(
-          message: message, source: number, socket: socket,
-          position: clock.position(of: message.record, in: message.segment)))
+        TimelineMessage(message: message, source: number, socket: socket, position: position))
     }
   }
 
   mutating func takeRun(
     _ count: Int, _ timeline: inout TimelineClock, into batch: inout ReplayBatch
   ) -> Int {
+    guard from == nil else { return 0 }
     records.removeAll(keepingCapacity: true)
     guard let segment = stored?.takeRun(count, into: &records) else { return 0 }
     pages.pass(records[records.count - 1], of: segment)

@@ -10,8 +10,8 @@ final class TimelineSource: @unchecked Sendable {
   let pool: SegmentPool
   /// When the first message that is sent was received, in Unix nanoseconds; nil where there is none.
   let beginning: Int64?
-  /// The clocks of the segment that it lies in.
-  private let reference: ClockPair?
+  /// What the monotonic clock of each boot is behind the real-time one of the recording.
+  private let offsets: BootOffsets
   /// Unix nanoseconds of position 0 of the recording.
   var origin: Int64 = 0
 
@@ -31,11 +31,12 @@ final class TimelineSource: @unchecked Sendable {
       if Self.socket(of: message.record, sockets) != nil { first = message }
     }
     beginning = first?.unixNanoseconds
-    reference = first?.segment.header.clock
+    let search = try BlockSearch(index, pool: pool)
+    offsets = if let first { try BootOffsets(first, search) } else { BootOffsets() }
   }
 
   /// Tells where in the recording messages are.
-  var clock: RecordingClock { RecordingClock(origin: origin, reference: reference) }
+  var clock: RecordingClock { RecordingClock(origin: origin, offsets: offsets) }
 
   /// Which socket a message goes out on; nil for none.
   func socket(of record: RecordHeader) -> Int? { Self.socket(of: record, sockets) }
@@ -45,62 +46,29 @@ final class TimelineSource: @unchecked Sendable {
     return sockets.indices.contains(endpoint) ? sockets[endpoint] : nil
   }
 
-  /// What is selected from a position of the recording on; nil is its beginning.
-  func selection(from position: Int64?) -> Selection {
+  /// What is selected, from before a position of the recording on; nil is its beginning. What is passed
+  /// over are whole blocks, so that messages before the position may come first.
+  func selection(from position: Int64?) throws -> Selection {
     guard let position else { return selection }
+    let block = try BlockSearch(index, pool: pool).last { segment, record in
+      var clock = self.clock
+      return clock.position(of: record, in: segment) >= position
+    }
     var later = selection
-    later.from = max(selection.from ?? .min, origin &+ position)
+    later.start = block?.place
     return later
   }
 
-  /// Reads what is selected from a position of the recording on; nil is its beginning.
-  func messages(from position: Int64?) throws -> MessageReader {
-    guard let position else { return try index.messages(selection, pool: pool) }
-    let time = origin &+ position
-    let (reader, ahead) = try self.reader(at: time, upTo: position)
-    guard abs(ahead) > Self.clocksApart / 2 else { return reader }
-    // The real-time clock was set meanwhile, or has gone faster or slower: this much.
-    return try self.reader(at: time &+ ahead, upTo: position).reader
-  }
-
-  /// So far the real-time clock may be from the monotonic one, in one segment and the next: between
-  /// its looks at both the recorder may have had to wait.
-  private static let clocksApart: Int64 = 1_000_000
-
-  /// Finds the first message at a position, or behind it, about a time of the real-time clock: the
-  /// reader returns that message next. Also returns how far that clock was ahead of the position.
-  private func reader(
-    at time: Int64, upTo position: Int64
-  ) throws -> (reader: MessageReader, ahead: Int64) {
-    var wanted = selection
-    wanted.from = max(selection.from ?? .min, time &- Self.clocksApart)
-    var reader = try index.messages(wanted, pool: pool)
-    var clock = self.clock
-    var ahead: Int64?
-    // One message further on: it is not taken yet where it is the one.
-    var next = reader
-    while let message = try next.next() {
-      let place = clock.position(of: message.record, in: message.segment)
-      ahead = ahead ?? (message.unixNanoseconds &- origin &- place)
-      if place >= position { break }
-      reader = next
-    }
-    return (reader, try ahead ?? aheadAtEnd())
-  }
-
-  /// The same, of the last segment.
-  private func aheadAtEnd() throws -> Int64 {
-    guard let number = try index.capture.segmentFiles().last?.number,
-      let clock = try pool.segment(number)?.header.clock,
-      let reference, clock.bootID == reference.bootID
-    else { return 0 }
-    return clock.unixOffset &- reference.unixOffset
-  }
-
-  /// About where the recording ends: nanoseconds from position 0.
+  /// Where the recording ends: nanoseconds from position 0.
   func end() throws -> Int64 {
-    guard let last = try index.overview().last else { return 0 }
-    return max(0, min(last, selection.until ?? .max) &- origin)
+    let until = selection.until ?? .max
+    let block = try BlockSearch(index, pool: pool).last { segment, record in
+      record.monotonicNanoseconds &+ segment.header.clock.unixOffset >= until
+    }
+    guard let block else { return 0 }
+    var clock = self.clock
+    let end = clock.position(of: block.last, in: block.segment)
+    return max(0, selection.until.map { min(end, $0 &- origin) } ?? end)
   }
 
   /// Where in the recording something happened to it: nanoseconds from position 0, in any order.
@@ -115,17 +83,25 @@ final class TimelineSource: @unchecked Sendable {
   /// or, where that is nil, before where the selection begins; those that are sent.
   func state(_ topics: [[UInt8]], before position: Int64?) throws -> [RecordedMessage] {
     guard !topics.isEmpty else { return [] }
-    var time = selection(from: position).from
-    if position != nil {
-      var reader = try messages(from: position)
-      if let first = try reader.next() { time = first.unixNanoseconds }
-    }
-    guard let time else { return [] }
+    guard let time = try beginning(at: position) else { return [] }
     var state = Selection()
     state.topicPrefixes = topics
     state.endpoints = selection.endpoints
     return try index.lastMessages(state, before: time, pool: pool)
       .filter { socket(of: $0.record) != nil }
+  }
+
+  /// When the first message that is selected at a position or behind it was received, in Unix nanoseconds;
+  /// nil for the very beginning.
+  private func beginning(at position: Int64?) throws -> Int64? {
+    guard let position else { return selection.from }
+    var reader = try index.messages(selection(from: position), pool: pool)
+    var clock = self.clock
+    while let message = try reader.next() {
+      let place = clock.position(of: message.record, in: message.segment)
+      if place >= position { return message.unixNanoseconds }
+    }
+    return origin &+ position
   }
 
   /// Why there is no message: nothing fits the selection, or nothing is there.

@@ -32,8 +32,15 @@ import CZeroMQ
 extension Socket {
   /// Listens at an endpoint. `tcp://127.0.0.1:*` takes a free port; `lastEndpoint` tells which.
   ///
+  /// A path that somebody listens at is in use, as a port is; libzmq alone would take it over.
+  ///
   /// Source: `zmq_bind(3)`.
   public func bind(_ endpoint: String) throws(ZeroMQError) {
+    if endpoint.hasPrefix("ipc://"),
+      unsafe is_unix_path_answered(String(endpoint.dropFirst(6))) != 0
+    {
+      throw ZeroMQError(.addressInUse, "bind \(endpoint)")
+    }
     try check("bind \(endpoint)") { unsafe zmq_bind(handle, endpoint) }
   }
 

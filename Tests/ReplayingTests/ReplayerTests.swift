@@ -95,6 +95,21 @@ import ZeroMQ
     #expect(subscriber.messages() == (0..<3).flatMap { _ in messages.map(\.frames) })
   }
 
+  /// Without end it would be a flood; a number of loops ends, and so does none.
+  @Test func anEndlessLoopOfOneMomentIsRefused() throws {
+    let index = try capture([TestMessage(time: 5, "t", "x"), TestMessage(time: 5, "u", "y")])
+    var plan = plan()
+    plan.peersAwaited = 0
+    plan.pace = .rate(1)
+    plan.loops = nil
+    let error = #expect(throws: ReplayError.self) {
+      try Replayer([ReplaySource(index)], plan, stop: stop).run()
+    }
+    #expect(error?.description.contains("--msgs-per-second") == true)
+    plan.loops = 3
+    #expect(try Replayer([ReplaySource(index)], plan, stop: stop).run().messages == 6)
+  }
+
   @Test(arguments: [1.0, 4.0]) func theRecordedPaceIsKeptAndDivided(rate: Double) throws {
     var plan = plan()
     plan.peersAwaited = 0

@@ -82,7 +82,8 @@ import Testing
   /// looks, or because the clock was set.
   @Test(arguments: [
     [0, 0, 0], [0, 400_000, -200_000], [0, -400_000, 200_000], [0, 30_000_000, 60_000_000],
-    [0, 3_600_000_000_000, 7_200_000_000_000],
+    [0, 3_600_000_000_000, 7_200_000_000_000], [0, -3_600_000_000_000, 5],
+    [0, -3_600_000_000_000, -7_200_000_000_000],
   ])
   func aSeekGoesWhereThePositionIsWhateverTheWallClockSaid(differences: [Int64]) throws {
     let times: [[Int64]] = [[0, 10, 20], [30, 40, 50], [60, 70, 70]].map {
@@ -92,16 +93,38 @@ import Testing
     let recordings = zip(times, differences).map { times, difference in
       Recording(unix: base + times[0] + difference, monotonic: times[0], times)
     }
+    try expectSeeks(in: recordings, find: times.flatMap(\.self))
+  }
+
+  /// The wall clock is ahead, was set back, and is ahead again: a position has one place all the same.
+  @Test func aSeekGoesWhereThePositionIsInAnyBoot() throws {
+    let day: Int64 = 86_400_000_000_000
+    let recordings = [
+      Recording(unix: 20 * day, monotonic: 500, boot: 1, [500, 600]),
+      Recording(unix: 20 * day + day, monotonic: 700, boot: 1, [700, 720]),
+      Recording(unix: 18 * day, monotonic: 3, boot: 2, [4, 10]),
+      Recording(unix: 18 * day - day, monotonic: 20, boot: 2, [20]),
+      Recording(unix: 17 * day + 130, monotonic: 9_000, boot: 3, [9_000, 9_000, 9_010]),
+    ]
+    let all: [Int64] = [0, 100, 200, 220, 220, 226, 236, 366, 366, 376]
+    #expect(try positions(recordings) == all)
+    try expectSeeks(in: recordings, find: all)
+  }
+
+  /// From every position and those beside it, what comes is what is there.
+  private func expectSeeks(in recordings: [Recording], find all: [Int64]) throws {
     let directory = try TemporaryDirectory()
     let index = try made(recordings, in: directory)
-    let all = times.flatMap(\.self)
+    let source = try TimelineSource(ReplaySource(index), sockets: [0])
+    source.origin = try #require(source.beginning)
+    #expect(try source.end() == all.last)
     for position in Set(all.flatMap { [$0 - 1, $0, $0 + 1] }).sorted() where position > 0 {
-      let source = try TimelineSource(ReplaySource(index), sockets: [0])
-      source.origin = try #require(source.beginning)
-      var reader = try TimelineReader([source], from: position)
-      var found: [Int64] = []
-      while case .message(let message) = try reader.next() { found.append(message.position) }
-      #expect(found == all.filter { $0 >= position }, "from \(position)")
+      for isFollowed in [false, true] {
+        var reader = try TimelineReader([source], from: position, following: isFollowed)
+        var found: [Int64] = []
+        while case .message(let message) = try reader.next() { found.append(message.position) }
+        #expect(found == all.filter { $0 >= position }, "from \(position)")
+      }
     }
   }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import ZeroMQ
 
@@ -38,6 +39,26 @@ import ZeroMQ
     let error = #expect(throws: ZeroMQError.self) { try second.bind(endpoint) }
     #expect(error?.code == .addressInUse)
     #expect(error?.description == "bind \(endpoint): Address already in use")
+  }
+
+  /// libzmq itself takes such a path away from whoever listens there.
+  @Test func aPathInUseIsNamedAndOneLeftBehindIsNone() throws {
+    let directory = try TemporaryDirectory()
+    let endpoint = directory.endpoint("e")
+    let context = try Context()
+    let first = try makeSocket(.pull, in: context)
+    try first.bind(endpoint)
+    let second = try makeSocket(.pull, in: context)
+    let error = #expect(throws: ZeroMQError.self) { try second.bind(endpoint) }
+    #expect(error?.code == .addressInUse)
+    #expect(error?.description == "bind \(endpoint): Address already in use")
+    // What somebody who was killed leaves behind is a path that nobody listens at.
+    let left = directory.file("left")
+    let script = "import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])"
+    let arguments = ["-c", script, left].map { Array($0.utf8) }
+    let child = try ChildProcess(Programs.python(), arguments, directory: directory.path)
+    #expect(try child.wait().exitCode == 0)
+    try second.bind("ipc://\(left)")
   }
 
   @Test func speakingOutOfTurnIsAnError() throws {
