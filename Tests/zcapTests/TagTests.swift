@@ -136,6 +136,67 @@ extension ZcapTests {
       #expect(try rig.run("tag", "made").standardOutput.isEmpty)
     }
 
+    /// Each imports from a root two folders above it.
+    private static let sources = [
+      "protos/lab/one/sample.proto": """
+      syntax = "proto3"; package lab; import "lab/two/unit.proto";
+      message Sample { Unit unit = 1; }
+      """,
+      "protos/lab/two/unit.proto": """
+      syntax = "proto3"; package lab; message Unit { string name = 1; }
+      """,
+      "lab/one/sample.fbs": """
+      include "two/unit.fbs"; namespace lab; table Sample { unit: Unit; } root_type Sample;
+      """,
+      "lab/two/unit.fbs": "namespace lab; table Unit { name: string; }",
+      "lab/one/sample.capnp": """
+      @0xd8a1f2b3c4d5e6f7; using Two = import "/two/unit.capnp"; struct Sample { unit @0 :Two.Unit; }
+      """,
+      "lab/two/unit.capnp": "@0xe8a1f2b3c4d5e6f7; struct Unit { name @0 :Text; }",
+      "wrong.proto": "syntax = \"proto3\"; message {", "wrong.fbs": "table {",
+      "wrong.capnp": "struct {",
+    ]
+
+    private func write(_ sources: [String: String], for rig: Rig) throws {
+      for (name, text) in sources {
+        let file = URL(fileURLWithPath: rig.directory.file(name))
+        try FileManager.default.createDirectory(
+          at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: file)
+      }
+    }
+
+    @Test(arguments: [
+      ("protos/lab/one/sample.proto", "protobuf(lab.Sample)", "sample.desc"),
+      ("lab/one/sample.fbs", "flatbuffers(lab.Sample)", "sample.bfbs"),
+      ("lab/one/sample.capnp", "capnp(Sample)", "sample.request"),
+    ])
+    func sourcesOfSchemasAreCompiled(source: String, tag: String, name: String) throws {
+      let rig = try Rig()
+      try made(rig)
+      try write(Self.sources, for: rig)
+      let tagged = try rig.run("tag", "made", "p#1=\(tag)", "--schema", source)
+      #expect(tagged.exitCode == 0, "\(tagged)")
+      #expect(try rig.run("tag", "made").standardOutput == "p#1=\(tag)\nschema \(name)\n")
+    }
+
+    @Test(arguments: ["proto", "fbs", "capnp"])
+    func whatDoesNotCompileIsOneLineOfItsCompiler(language: String) throws {
+      let rig = try Rig()
+      try made(rig)
+      try write(Self.sources, for: rig)
+      let source = "wrong.\(language)"
+      let wrong = try rig.run("tag", "made", "--schema", source)
+      #expect(wrong.exitCode == 64 && wrong.complaints.count == 1, "\(wrong)")
+      #expect(wrong.standardError.contains(source), "\(wrong)")
+      let missing = try rig.start(
+        ["tag", "made", "--schema", source], environment: ["PATH": "/nowhere"]
+      ).wait()
+      #expect(missing.exitCode == 64 && missing.complaints.count == 1, "\(missing)")
+      #expect(missing.standardError.contains("apt install"), "\(missing)")
+      #expect(try rig.run("tag", "made").standardOutput.isEmpty)
+    }
+
     @Test(arguments: [
       ["tag", "made", "imu"], ["tag", "made", "*#1=jsom"], ["tag", "made", "--remove", "a#1=raw"],
       ["tag", "made", "--remove-schema", "x"], ["tag", "made", "--schema", "/nowhere"],

@@ -35,7 +35,7 @@ struct MeaningOptions: ParsableArguments {
   @Option(
     name: .customLong("schema"),
     help: ArgumentHelp(
-      "A compiled schema, to be kept with the capture (repeatable); see 'zcap cat --help'.",
+      "A schema, to be kept with the capture (repeatable); see 'zcap cat --help'.",
       valueName: "file"))
   var schemas: [String] = []
 

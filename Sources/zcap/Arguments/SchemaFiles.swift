@@ -3,36 +3,45 @@ import CaptureStore
 import Foundation
 import PayloadCodecs
 
-/// `--schema`: compiled schemas in files, and those that captures have.
+/// `--schema`: schemas in files, compiled or to be compiled, and those that captures have.
 enum SchemaFiles {
   /// By their names without the folder. Throws `ValidationError` where one cannot be read or is no
   /// schema.
   static func read(_ paths: [String]) throws -> [SchemaFile] {
     var files: [SchemaFile] = []
     for path in paths {
-      let bytes: [UInt8]
+      let file: SchemaFile
       do {
-        bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-      } catch {
-        let reason = (error as NSError).localizedFailureReason ?? error.localizedDescription
-        throw ValidationError("--schema \(path): \(reason)")
-      }
-      do {
-        _ = try Schema(bytes)
+        file = try read(path)
+        _ = try Schema(file.bytes)
       } catch {
         throw ValidationError("--schema \(path): \(error)")
       }
-      let file = SchemaFile(name: URL(fileURLWithPath: path).lastPathComponent, bytes: bytes)
       if let reason = file.reasonAgainstKeeping {
         throw ValidationError("--schema \(path): \(reason)")
       }
-      if files.contains(where: { $0.name == file.name && $0.bytes != bytes }) {
+      if files.contains(where: { $0.name == file.name && $0.bytes != file.bytes }) {
         throw ValidationError(
           "--schema \(path): another one has the same name; a capture keeps them by their names")
       }
       files.append(file)
     }
     return files
+  }
+
+  private static func read(_ path: String) throws -> SchemaFile {
+    let source = URL(fileURLWithPath: path)
+    do {
+      let bytes = Array(try Data(contentsOf: source))
+      guard let compiler = SchemaCompiler(for: path) else {
+        return SchemaFile(name: source.lastPathComponent, bytes: bytes)
+      }
+      let compiled = try compiler.compile(path)
+      return SchemaFile(name: compiled.name, bytes: compiled.bytes)
+    } catch let error as CocoaError {
+      throw SchemaCompiler.Failure(
+        description: (error as NSError).localizedFailureReason ?? error.localizedDescription)
+    }
   }
 
   /// Those that were named, then those of the capture but `gone`. What the capture has and is none is

@@ -34,8 +34,9 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     name: .customLong("schema"),
     help: ArgumentHelp(
       """
-      A compiled schema: of protoc --include_imports -o, of flatc --binary --schema --bfbs-builtins, or \
-      of capnp compile -o- (repeatable).
+      A schema: a .proto, .fbs or .capnp file, which needs protoc, flatc or capnp here, or what one of \
+      these made of it: protoc --include_imports -o, flatc --binary --schema --bfbs-builtins, \
+      capnp compile -o- (repeatable).
       """, valueName: "file"))
   var schemas: [String] = []
 

@@ -30,7 +30,7 @@ struct TagCommand: ParsableCommand, CheckedCommand {
   @Option(
     name: .customLong("schema"),
     help: ArgumentHelp(
-      "Copy a compiled schema into the capture (repeatable); see 'zcap cat --help'.",
+      "Keep a schema with the capture, compiled (repeatable); see 'zcap cat --help'.",
       valueName: "file"))
   var schemas: [String] = []
 
