@@ -19,6 +19,8 @@ struct FrameTags: Hashable, Sendable {
 
   /// The tag of each position; never `empty`, which is a property of the single frame.
   private(set) var tags: [CodecTag?] = []
+  /// How sure each is. A sample that makes one surer begins an era of the same tags.
+  private(set) var confidences: [Confidence] = []
 
   init() {}
 
@@ -31,29 +33,37 @@ struct FrameTags: Hashable, Sendable {
   ) -> Bool {
     var isChanged = false
     for position in 0..<min(message.frameCount, Self.frameCountMax) {
-      if position == tags.count { tags.append(nil) }
+      if position == tags.count {
+        tags.append(nil)
+        confidences.append(.guess)
+      }
       if position < ruled.count, let tag = ruled[position] {
         isChanged = isChanged || tags[position] != tag
-        tags[position] = tag
+        hold(Detection(tag, .certain), at: position)
         continue
       }
       guard let frame = segment.frame(position, of: message), !frame.isEmpty else { continue }
       let found = detection(of: frame, at: position, of: message, in: segment, registry)
       let detection =
         keepsShapes ? found : Detection(found.tag.withoutShape, found.confidence)
-      guard let held = tags[position] else {
-        tags[position] = detection.tag
-        isChanged = true
-        continue
-      }
-      // A guess does not displace what is held, but "none of them" refutes it.
-      let isRefuted = detection.confidence > .guess || detection.tag == .raw
-      if held != detection.tag && isRefuted {
-        tags[position] = detection.tag
+      if isNews(detection, at: position) {
+        hold(detection, at: position)
         isChanged = true
       }
     }
     return isChanged
+  }
+
+  private mutating func hold(_ detection: Detection, at position: Int) {
+    tags[position] = detection.tag
+    confidences[position] = detection.confidence
+  }
+
+  private func isNews(_ detection: Detection, at position: Int) -> Bool {
+    guard let held = tags[position] else { return true }
+    if held == detection.tag { return detection.confidence > confidences[position] }
+    // A guess does not displace what is held, but "none of them" refutes it.
+    return detection.confidence > .guess || detection.tag == .raw
   }
 
   private func detection(
@@ -85,13 +95,38 @@ struct FrameTags: Hashable, Sendable {
     return parts.joined(separator: "|")
   }
 
-  /// One line for the index: tags by position, `-` where nothing was seen yet.
-  var storedText: String { tags.map { $0?.rawValue ?? "-" }.joined(separator: "|") }
+  /// One line for the index: tags by position, each with the mark of how sure it is, `-` where nothing was
+  /// seen yet.
+  var storedText: String {
+    tags.indices.map { position in
+      tags[position].map { $0.rawValue + confidences[position].mark(of: $0) } ?? "-"
+    }.joined(separator: "|")
+  }
 
   init(storedText: String) {
     guard !storedText.isEmpty else { return }
-    tags = storedText.split(separator: "|", omittingEmptySubsequences: false)
-      .map { $0 == "-" ? nil : CodecTag(rawValue: String($0)) }
+    for part in storedText.split(separator: "|", omittingEmptySubsequences: false) {
+      let confidence = Confidence.allCases.first { $0.mark == part.last } ?? .certain
+      let tag = CodecTag(rawValue: String(confidence == .certain ? part : part.dropLast()))
+      tags.append(part == "-" ? nil : tag)
+      confidences.append(part == "-" || tag == .raw ? .guess : confidence)
+    }
+  }
+}
+
+extension Confidence {
+  /// What stands behind a tag in the index; nothing behind one that is certain.
+  fileprivate var mark: Character? {
+    switch self {
+    case .guess: "?"
+    case .likely: "~"
+    case .certain: nil
+    }
+  }
+
+  /// Raw is always a guess: it says that nothing is known, and nothing more of that.
+  fileprivate func mark(of tag: CodecTag) -> String {
+    tag == .raw ? "" : mark.map { String($0) } ?? ""
   }
 }
 

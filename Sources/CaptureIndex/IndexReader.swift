@@ -102,6 +102,8 @@ public final class IndexReader {
     /// nil for messages without a topic.
     public var topic: [UInt8]?
     public var codec: String
+    /// Frames whose codec was never more than a guess, from 0, in order.
+    public var guesses: [Int]
     public var messages: Int64
     public var bytes: Int64
     /// Unix nanoseconds of the first and the last message.
@@ -112,10 +114,12 @@ public final class IndexReader {
   /// A row for each endpoint, topic and codec tag, sorted by these.
   public func topicRows() throws -> [TopicRow] {
     try read { database in
+      let guesses = try CodecGuesses(database)
       let rows = try Row.fetchAll(
         database,
         sql: """
-          SELECT coalesce(endpoint.address, '?') AS endpoint, topic.name AS topic,
+          SELECT summary.endpoint AS endpoint_id, summary.topic AS topic_id,
+            coalesce(endpoint.address, '?') AS endpoint, topic.name AS topic,
             codec.tag AS codec, messages, bytes, first_time_ns, last_time_ns
           FROM summary LEFT JOIN endpoint ON endpoint.id = summary.endpoint
             JOIN topic ON topic.id = summary.topic JOIN codec ON codec.id = summary.codec
@@ -123,9 +127,12 @@ public final class IndexReader {
           ORDER BY summary.endpoint, topic.name, codec.tag
           """)
       return try rows.map {
-        TopicRow(
-          endpoint: try $0.text("endpoint"), topic: try $0.bytes("topic"),
-          codec: try $0.text("codec"), messages: try $0.total("messages"),
+        let codec = try $0.text("codec")
+        return TopicRow(
+          endpoint: try $0.text("endpoint"), topic: try $0.bytes("topic"), codec: codec,
+          guesses: guesses.positions(
+            endpoint: try $0.count("endpoint_id"), topic: try $0.count("topic_id"), codec),
+          messages: try $0.total("messages"),
           bytes: try $0.total("bytes"), first: try $0.time("first_time_ns"),
           last: try $0.time("last_time_ns"))
       }

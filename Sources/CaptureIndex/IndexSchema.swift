@@ -6,7 +6,7 @@ import GRDB
 /// nanoseconds, sizes are bytes, sequences count messages from the start of the capture.
 enum IndexSchema {
   /// `PRAGMA user_version`. An index of another version is made anew, never migrated.
-  static let version = 5
+  static let version = 6
 
   static func create(_ database: Database) throws {
     try database.execute(sql: tables)
@@ -81,7 +81,8 @@ enum IndexSchema {
       PRIMARY KEY (block, summary)
     ) WITHOUT ROWID;
 
-    -- What the frames of a topic mean from a message on; '-' where no frame was seen yet.
+    -- What the frames of a topic mean from a message on; '-' where no frame was seen yet. Behind a tag
+    -- stands '?' where it is a guess and '~' where it is likely, nothing where it is certain.
     CREATE TABLE era (
       endpoint INTEGER NOT NULL,
       topic INTEGER NOT NULL,

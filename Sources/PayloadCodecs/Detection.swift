@@ -7,6 +7,10 @@ public struct Detection: Hashable, Sendable {
     self.tag = tag
     self.confidence = confidence
   }
+
+  /// Whether it is said with it that this is a guess. Raw says no more than that nothing is known, and
+  /// short words are text as well as anything.
+  public var isDoubtful: Bool { confidence == .guess && tag != .raw && tag != .text }
 }
 
 /// How sure a detection is, from the least to the most.

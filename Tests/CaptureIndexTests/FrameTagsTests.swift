@@ -120,9 +120,34 @@ import Testing
   }
 
   @Test func storedTextComesBack() {
-    for text in ["", "-", "json", "text|json", "-|-|raw", "text|-", "a newer tag/of later|x"] {
+    for text in [
+      "", "-", "json", "text|json", "-|-|raw", "text|-", "a newer tag/of later|x",
+      "text~|protobuf?|raw|json", "?|~", "-|capnp?",
+    ] {
       #expect(FrameTags(storedText: text).storedText == text)
     }
+  }
+
+  /// A guess that a later sample makes sure is none any more; messages before it are of the same row.
+  @Test func howSureATagIsStaysWithIt() throws {
+    let guess: [UInt8] = [0x08, 0x96, 0x01, 0x12, 0x07] + Array("testing".utf8)
+    let doubtful = [Array("a topic".utf8), guess]
+    let small = [Array("another".utf8), [0x81, 0x01, 0x02]]
+    let large = [
+      Array("another".utf8), [0x82, 0xA4] + Array("name".utf8) + [0xA1, 0x78, 0xA1, 0x79, 0x01],
+    ]
+    let directory = try TemporaryDirectory()
+    let rows = { (name: String, messages: [[[UInt8]]]) in
+      let capture = try Capture.recorded(directory.file(name), messages.map { TestMessage($0) })
+      return try IndexReader(capture).topicRows()
+    }
+    let first = try rows("a", [doubtful, small, small])
+    #expect(first.map(\.codec) == ["text|protobuf", "text|msgpack"])
+    #expect(first.map(\.guesses) == [[1], [1]])
+    let second = try rows("b", [doubtful, small, large])
+    #expect(second.map(\.codec) == first.map(\.codec))
+    #expect(second.map(\.guesses) == [[1], []])
+    #expect(second.map(\.messages) == [1, 2])
   }
 
   @Test func aTopicThatAlwaysChangesIsLeftAlone() throws {

@@ -7,8 +7,8 @@ struct ListCommand: ParsableCommand, CheckedCommand {
     commandName: "ls",
     abstract: "List captures, what is in one, or its messages.",
     discussion: """
-      Without a capture: the store. With one: a row for each endpoint, topic and codec tag. With \
-      --messages: a row for each message. With --events: a row for each thing that happened to the \
+      Without a capture: the store. With one: a row for each endpoint, topic and codec tag, those \
+      that are guesses with a question mark. With --messages: a row for each message. With --events: a row for each thing that happened to the \
       recording, losses first of all. Works on a capture that is being recorded.
       """)
 

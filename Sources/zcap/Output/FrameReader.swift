@@ -52,9 +52,3 @@ struct FrameReader {
     }
   }
 }
-
-extension Detection {
-  /// Whether it is said with it that this is a guess. Raw says no more than that nothing is known, and
-  /// short words are text as well as anything.
-  var isDoubtful: Bool { confidence == .guess && tag != .raw && tag != .text }
-}

@@ -41,12 +41,20 @@ struct TopicListing {
     line.add(topic: row.topic)
     line.add("endpoint", row.endpoint)
     line.add("codec", row.codec)
+    if !row.guesses.isEmpty { line.add("guesses", row.guesses) }
     line.add("messages", row.messages)
     line.add("bytes", row.bytes)
     line.add("rate_hz", seconds: rate(row), decimals: 3)
     line.add("first", Units.time(row.first))
     line.add("last", Units.time(row.last))
     return line.text
+  }
+
+  /// Guesses have a question mark.
+  private func codec(_ row: IndexReader.TopicRow) -> String {
+    let parts = row.codec.split(separator: "|", omittingEmptySubsequences: false).enumerated()
+    return Table.compact(
+      tag: parts.map { $1 + (row.guesses.contains($0) ? "?" : "") }.joined(separator: "|"))
   }
 
   private func table(_ rows: [IndexReader.TopicRow]) -> [String] {
@@ -57,7 +65,7 @@ struct TopicListing {
     ])
     for row in rows {
       table.add([
-        row.topic.map { Table.printable($0) } ?? "-", Table.compact(tag: row.codec),
+        row.topic.map { Table.printable($0) } ?? "-", codec(row),
         Units.count(row.messages), Units.bytes(row.bytes),
         rate(row).map { "\(Units.fixed($0, $0 < 100 ? 2 : 0)) Hz" } ?? "-",
         Units.shortTime(row.first), Units.shortTime(row.last), row.endpoint,
