@@ -221,15 +221,24 @@ struct IndexWalk {
         segment: segment.header.number, offset: record.offset, endOffset: record.end,
         firstSequence: record.sequence)
     }
-    if !table.streams[stream].isUsual(shape)
-      || !table.streams[stream].fits(record, in: segment)
-    {
+    if !table.streams[stream].isUsual(shape) || !fits(record, segment, stream) {
       look(at: record, segment, shape, stream)
     }
     if !counters.rules.isEmpty { count(record, segment, stream, time: time) }
     if table.streams[stream].count(bytes: frames.bytes, time: time) { unsettled.append(stream) }
     openBlock!.add(record, bytes: frames.bytes, time: time)
     ledger.totals.lastTime = time
+  }
+
+  /// Whether the frames of a message may be what they are held for. Reads no more of the stream than that:
+  /// a copy of it for each message was half of what indexing small ones cost.
+  @inline(__always)
+  private func fits(
+    _ record: RecordHeader, _ segment: Segment, _ stream: StreamTable.ID
+  ) -> Bool {
+    if table.streams[stream].checks.isEmpty { return true }
+    let checks = table.streams[stream].checks
+    return checks.allSatisfy { $0.fits(record, in: segment) }
   }
 
   /// Looks at the numbers that the message carries.
@@ -293,7 +302,7 @@ struct IndexWalk {
   ) {
     let stream = table.streams[id]
     let isKnown = stream.shape == shape || stream.tags.covers(shape)
-    let isDue = stream.isSampleDue || !stream.fits(record, in: segment)
+    let isDue = stream.isSampleDue || !fits(record, segment, id)
     guard !isKnown || (isDue && stream.eras < FrameTags.erasMax) else { return }
     let ruled = ruledTags(id)
     guard

@@ -27,11 +27,6 @@ struct StreamTable {
     /// Whose message came next, the last time.
     fileprivate var follower: ID = 0
 
-    /// Whether the frames of a message may be what they are held for.
-    func fits(_ record: RecordHeader, in segment: Segment) -> Bool {
-      checks.allSatisfy { $0.fits(record, in: segment) }
-    }
-
     /// Whether the next message tells nothing new by its shape, and is no sample.
     func isUsual(_ shape: MessageShape) -> Bool { shape == self.shape && !isSampleDue }
 
