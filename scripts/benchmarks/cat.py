@@ -6,7 +6,6 @@ payload with msgpack's C extension and writes it with json.dumps. One after the 
 turns with each round; the median counts. Asked for: 200,000 messages/s, and more than Python."""
 
 import argparse
-import json
 import os
 import pathlib
 import statistics
@@ -17,6 +16,8 @@ import time
 
 import msgpack
 import zmq
+
+import rig
 
 ZCAP = os.environ["ZCAP_BINARY"]
 ASKED = 200_000
@@ -44,7 +45,7 @@ def payload(number):
     value = {
         "sequence": number, "time": 1.5e9 + number / 1000, "name": f"sensor/{number % 64}",
         "values": [number * 0.001 + index for index in range(40)],
-        "flags": [True, False, None], "text": "temperature within its limits, no action; " * 10,
+        "flags": [True, False, None], "text": "temperature within its limits, no action; " * 13,
         "counts": list(range(number % 1000, number % 1000 + 40)),
     }
     return msgpack.packb(value)
@@ -103,14 +104,10 @@ def main():
     ratio = medians["zcap"] / medians["python"]
     print(f"  zcap / python {ratio:.2f}")
     if options.save:
-        path = scripts / "bench-results" / "cat.json"
-        path.write_text(json.dumps({
-            "benchmark": "cat", "date": time.strftime("%Y-%m-%d"), "messages": count,
-            "payload_bytes": size, "rounds": options.rounds,
-            "host": {"cpu": os.uname().machine, "cores": os.cpu_count(), "kernel": os.uname().release},
+        rig.save("cat", {
+            "messages": count, "payload_bytes": size, "rounds": options.rounds,
             "messages_per_second": {name: round(value) for name, value in medians.items()},
-        }, indent=1) + "\n")
-        print(f"saved {path}")
+        })
     if options.check and (medians["zcap"] < ASKED or ratio <= 1):
         sys.exit(3)
 
