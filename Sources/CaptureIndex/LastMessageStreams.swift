@@ -23,7 +23,7 @@ struct LastMessageStreams {
     /// Of its latest message.
     var lastTime = Int64.min
     /// The newest block that it can be looked for in.
-    var bound = Int64.max
+    var bound: Int64
     /// The stretch that is looked at first.
     var start = 0
     var isWanted = false
@@ -38,7 +38,10 @@ struct LastMessageStreams {
   static let overflowBlocksMax = 256
 
   private let index: IndexReader
+  /// Unix nanoseconds.
   private let before: Int64
+  /// The newest block that has messages before the limit.
+  private let bound: Int64
   private var streams: [Stream] = []
   private var names = TopicTable()
   private var ids: [Key: ID] = [:]
@@ -54,9 +57,10 @@ struct LastMessageStreams {
     var topic: TopicTable.ID
   }
 
-  init(_ index: IndexReader, _ selection: Selection, before: Int64) throws {
+  init(_ index: IndexReader, _ selection: Selection, before limit: LastMessagesLimit) throws {
     self.index = index
-    self.before = before
+    before = limit.time
+    bound = Int64(clamping: limit.sequence) - 1
     let summaries = try index.read { try SelectedSummary.all(of: selection, $0) }
     for summary in summaries where summary.firstTime < before {
       if summary.topic == TopicTable.overflow {
@@ -75,7 +79,7 @@ struct LastMessageStreams {
     let id = ids[key] ?? streams.count
     if id == streams.count {
       ids[key] = id
-      streams.append(Stream())
+      streams.append(Stream(bound: bound))
     }
     streams[id].summaries.append(summary.id)
     streams[id].lastTime = max(streams[id].lastTime, summary.lastTime)
@@ -193,7 +197,7 @@ struct LastMessageStreams {
             AND \(BlockPages.isAny(of: overflowSummaries)))
         ORDER BY id DESC LIMIT \(Self.overflowBlocksMax)
         """,
-      arguments: [ids.lowerBound, ids.upperBound, before]
+      arguments: [ids.lowerBound, min(ids.upperBound, bound), before]
     ).map { try BlockPlace($0) }
   }
 

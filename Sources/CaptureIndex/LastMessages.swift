@@ -4,12 +4,29 @@ import GRDB
 // What a replay that begins somewhere in a capture sends first: what a subscriber would know that
 // had been there all along.
 
+/// What the last messages are before.
+public enum LastMessagesLimit: Sendable {
+  /// Unix nanoseconds: what is before is what `messages` leaves out with this as its `from`.
+  case time(Int64)
+  /// The message with this number, and all that were recorded behind it.
+  case sequence(UInt64)
+
+  /// Unix nanoseconds that no message before it has.
+  var time: Int64 { if case .time(let time) = self { time } else { .max } }
+
+  /// A number that no message before it has.
+  var sequence: UInt64 { if case .sequence(let sequence) = self { sequence } else { .max } }
+
+  func isBehind(_ record: RecordHeader, at unixNanoseconds: Int64) -> Bool {
+    record.sequence < sequence && unixNanoseconds < time
+  }
+}
+
 extension IndexReader {
-  /// The last message of each stream (endpoint and topic) that a selection matches, of those
-  /// before a time in Unix nanoseconds, in recorded order.
+  /// The last message of each stream (endpoint and topic) that a selection matches, of those before
+  /// a limit, in recorded order.
   ///
-  /// Of the selection its topics, endpoints and codecs count, its times do not: what is before is
-  /// what `messages` leaves out with `time` as its `from`. Of those of a stream the one that was
+  /// Of the selection its topics, endpoints and codecs count, its times do not. Of those of a stream the one that was
   /// recorded last is the last, whatever clocks said. Messages without a topic are one stream of
   /// their endpoint. A stream that has no message before is not there.
   ///
@@ -27,15 +44,15 @@ extension IndexReader {
   ///
   /// Throws `IndexError`.
   public func lastMessages(
-    _ selection: Selection, before time: Int64, pool: SegmentPool
+    _ selection: Selection, before limit: LastMessagesLimit, pool: SegmentPool
   ) throws -> [RecordedMessage] {
     var wanted = selection
     wanted.from = nil
     wanted.until = nil
     let tagger = wanted.codecs.isEmpty ? nil : try codecTagger()
-    var streams = try LastMessageStreams(self, wanted, before: time)
+    var streams = try LastMessageStreams(self, wanted, before: limit)
     let walk = LastMessageWalk(
-      index: self, selection: wanted, before: time, pool: pool, tagger: tagger)
+      index: self, selection: wanted, before: limit, pool: pool, tagger: tagger)
     var found: [RecordedMessage] = []
     while !streams.waiting.isEmpty {
       for block in try read({ try streams.newestBlocks($0) }) {
@@ -60,7 +77,7 @@ extension IndexReader {
 struct LastMessageWalk {
   let index: IndexReader
   let selection: Selection
-  let before: Int64
+  let before: LastMessagesLimit
   let pool: SegmentPool
   let tagger: CodecTagger?
 
@@ -124,7 +141,7 @@ struct LastMessageWalk {
       switch cursor.next() {
       case .record(let record):
         let time = record.monotonicNanoseconds &+ clock
-        if record.kind == .data && time < before { body(record, time) }
+        if record.kind == .data && before.isBehind(record, at: time) { body(record, time) }
       case .damage: continue
       case .end: return
       }

@@ -63,7 +63,7 @@ extension StoreError: CustomStringConvertible {
     case .notACapture(let path):
       "\(path): not a capture (it has no capture.json; if it was one, bring that file back from a copy)"
     case .captureExists(let path):
-      "\(path): exists already; choose another name with -o, or remove it first"
+      "\(path): exists already; --append goes on with it, -o says another name"
     case .captureInUse(let path):
       "\(path): another zcap is recording, recovering or indexing it; wait for its end, or use "
         + "another capture"

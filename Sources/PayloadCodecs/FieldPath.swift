@@ -104,7 +104,7 @@ public struct FieldPath: Hashable, Sendable, CustomStringConvertible {
       while next(), bytes[offset] != ASCII.closingBrace {
         let start = offset
         skipString()
-        let isIt = isString(bytes[start..<offset], name)
+        let isIt = isString(bytes[start..<min(offset, bytes.count)], name)
         // The colon.
         offset += 1
         let value = skipValue()

@@ -83,25 +83,24 @@ final class TimelineSource: @unchecked Sendable {
   /// or, where that is nil, before where the selection begins; those that are sent.
   func state(_ topics: [[UInt8]], before position: Int64?) throws -> [RecordedMessage] {
     guard !topics.isEmpty else { return [] }
-    guard let time = try beginning(at: position) else { return [] }
+    guard let limit = try limit(ofStateAt: position) else { return [] }
     var state = Selection()
     state.topicPrefixes = topics
     state.endpoints = selection.endpoints
-    return try index.lastMessages(state, before: time, pool: pool)
+    return try index.lastMessages(state, before: limit, pool: pool)
       .filter { socket(of: $0.record) != nil }
   }
 
-  /// When the first message that is selected at a position or behind it was received, in Unix nanoseconds;
-  /// nil for the very beginning.
-  private func beginning(at position: Int64?) throws -> Int64? {
-    guard let position else { return selection.from }
+  /// What the state at a position is before; nil for the very beginning.
+  private func limit(ofStateAt position: Int64?) throws -> LastMessagesLimit? {
+    guard let position else { return selection.from.map { .time($0) } }
     var reader = try index.messages(selection(from: position), pool: pool)
     var clock = self.clock
     while let message = try reader.next() {
       let place = clock.position(of: message.record, in: message.segment)
-      if place >= position { return message.unixNanoseconds }
+      if place >= position { return .sequence(message.record.sequence) }
     }
-    return origin &+ position
+    return .sequence(.max)
   }
 
   /// Why there is no message: nothing fits the selection, or nothing is there.

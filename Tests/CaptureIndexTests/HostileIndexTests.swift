@@ -44,7 +44,7 @@ private func change(_ index: String, _ sql: String) throws {
     _ = try? IndexContent.messages(reader, selection)
     for selection in [selection, Selection()] {
       let pool = SegmentPool(capture)
-      _ = try? reader.lastMessages(selection, before: .max, pool: pool)
+      _ = try? reader.lastMessages(selection, before: .time(.max), pool: pool)
     }
   }
 

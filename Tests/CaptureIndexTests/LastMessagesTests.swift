@@ -31,14 +31,22 @@ import Testing
     }
 
     func sequences(_ selection: Selection = Selection(), before time: Int64) throws -> [UInt64] {
-      try reader.lastMessages(selection, before: time, pool: SegmentPool(reader.capture))
+      try sequences(selection, before: .time(time))
+    }
+
+    func sequences(_ selection: Selection, before limit: LastMessagesLimit) throws -> [UInt64] {
+      try reader.lastMessages(selection, before: limit, pool: SegmentPool(reader.capture))
         .map(\.record.sequence)
     }
 
-    func model(_ selection: Selection = Selection(), before time: Int64) -> [UInt64] {
+    func model(_ selection: Selection, before limit: LastMessagesLimit) -> [UInt64] {
       let addresses = reader.capture.manifest.endpoints.map(\.address)
       var last: [Stream: UInt64] = [:]
-      for (message, tag) in zip(all, tags) where message.unixNanoseconds < time {
+      for (message, tag) in zip(all, tags) {
+        switch limit {
+        case .time(let time): if message.unixNanoseconds >= time { continue }
+        case .sequence(let sequence): if message.record.sequence >= sequence { continue }
+        }
         let number = Int(message.record.endpoint)
         let address = addresses.indices.contains(number) ? addresses[number] : "?"
         guard selection.matches(topic: message.topic), selection.matches(codec: tag),
@@ -52,8 +60,14 @@ import Testing
 
     /// Returns how many streams there were.
     func expectAgreement(_ selection: Selection = Selection(), before time: Int64) throws -> Int {
-      let found = try sequences(selection, before: time)
-      #expect(found == model(selection, before: time), "\(selection), before \(time)")
+      try expectAgreement(selection, before: .time(time))
+    }
+
+    func expectAgreement(
+      _ selection: Selection, before limit: LastMessagesLimit
+    ) throws -> Int {
+      let found = try sequences(selection, before: limit)
+      #expect(found == model(selection, before: limit), "\(selection), before \(limit)")
       return found.count
     }
 
@@ -76,6 +90,11 @@ import Testing
       if random.int(0...3) == 0 { selection.from = all[all.count / 2].unixNanoseconds }
       if random.int(0...3) == 0 { selection.until = all[all.count / 3].unixNanoseconds }
       return selection
+    }
+
+    /// By a number: of one of its messages, mostly.
+    func limit(_ random: inout SplitMix64) -> LastMessagesLimit {
+      .sequence(random.int(0...30) == 0 ? .max : UInt64(random.int(0...all.count + 1)))
     }
 
     func place(_ random: inout SplitMix64) -> Int64 {
@@ -124,6 +143,8 @@ import Testing
     for _ in 0..<300 {
       streams += try recorded.expectAgreement(
         recorded.selection(&random), before: recorded.place(&random))
+      streams += try recorded.expectAgreement(
+        recorded.selection(&random), before: recorded.limit(&random))
     }
     #expect(streams > 1_000)
   }
@@ -150,6 +171,8 @@ import Testing
     for _ in 0..<60 {
       _ = try recorded.expectAgreement(
         recorded.selection(&random), before: recorded.place(&random))
+      _ = try recorded.expectAgreement(
+        recorded.selection(&random), before: recorded.limit(&random))
     }
     #expect(try recorded.expectAgreement(before: .max) > 300)
   }
@@ -249,7 +272,7 @@ import Testing
     let number = last.header.number
     try flip(last, at: 40)
     let found = try recorded.reader.lastMessages(
-      Selection(), before: .max, pool: SegmentPool(recorded.reader.capture))
+      Selection(), before: .time(.max), pool: SegmentPool(recorded.reader.capture))
     #expect(found.map(\.record.sequence).first == 148)
     let before = recorded.all.last { $0.segment.header.number < number }
     if firstB < number {
@@ -268,7 +291,7 @@ import Testing
     let pool = SegmentPool(capture)
     #expect(reader.isBeingRecorded)
     func sequences() throws -> [UInt64] {
-      try reader.lastMessages(Selection(), before: .max, pool: pool).map(\.record.sequence)
+      try reader.lastMessages(Selection(), before: .time(.max), pool: pool).map(\.record.sequence)
     }
     #expect(try sequences() == Array(293..<300))
     for message in messages[300...] { try writer.append(message) }

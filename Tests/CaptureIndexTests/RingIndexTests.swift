@@ -189,7 +189,7 @@ import Testing
     while try indexer.advance() == .behind {}
     let early = try IndexReader(capture)
     func last(_ reader: IndexReader) throws -> [UInt64] {
-      try reader.lastMessages(Selection(), before: .max, pool: SegmentPool(capture))
+      try reader.lastMessages(Selection(), before: .time(.max), pool: SegmentPool(capture))
         .map(\.record.sequence)
     }
     #expect(try last(early) == [88, 89])

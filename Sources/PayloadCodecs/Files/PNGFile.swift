@@ -19,12 +19,15 @@ public struct PNGFile {
   private let order: ColourOrder
 
   private static let sizeMax = Int(Int32.max)
+  /// A chunk of a PNG holds twice as much; programs that show pictures take less.
+  private static let byteCountMax = 1 << 30
 
-  /// `nil` where the tag is no array of such a shape.
+  /// `nil` where the tag is no array of such a shape, or of one that is too large.
   public init?(_ tag: CodecTag, order: ColourOrder) {
     guard let layout = ArrayLayout(tag), let shape = layout.shape, (2...3).contains(shape.count),
       layout.type.kind == .unsigned, layout.type.size <= 2,
-      shape[0] > 0, shape[1] > 0, max(shape[0], shape[1]) <= Self.sizeMax
+      shape[0] > 0, shape[1] > 0, max(shape[0], shape[1]) <= Self.sizeMax,
+      let byteCount = layout.byteCount, byteCount <= Self.byteCountMax
     else { return nil }
     channels = shape.count == 2 ? 1 : shape[2]
     guard [1, 3, 4].contains(channels) else { return nil }

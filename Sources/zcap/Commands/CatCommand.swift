@@ -43,7 +43,8 @@ struct CatCommand: ParsableCommand, CheckedCommand {
   @Option(help: ArgumentHelp("At most this many messages.", valueName: "n"))
   var limit: Int?
 
-  @Option(help: ArgumentHelp("Only this frame of each message, from 0.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("Only this frame of each message that has it, from 0.", valueName: "n"))
   var frame: Int?
 
   @Option(

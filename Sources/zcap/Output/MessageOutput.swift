@@ -48,6 +48,7 @@ struct MessageOutput: ~Copyable {
 
   /// Returns whether there was something of it to be shown.
   mutating func write(_ message: RecordedMessage) throws -> Bool {
+    if let frame = view.frame, frame >= message.record.frameCount { return false }
     if view.files != nil { return try save(message) }
     switch view.format {
     case .text where !view.fields.isEmpty: return writeFields(message)
