@@ -26,6 +26,17 @@ final class SegmentKeeper: Sendable {
         ]
       case .stepped: []
       }
+    rehearse()
+  }
+
+  /// Goes the way of a roll without one: what Swift makes and the system brings into memory when code
+  /// runs for the first time, some 0.1 ms here, is not to be the first pause of a recording.
+  private func rehearse() {
+    let take = taking(size: .max, captureID: 0, nextSequence: 0)
+    _ = work.state.withLock { state -> Taken? in
+      state.retired.reserveCapacity(16)
+      return take(&state)
+    }
   }
 
   /// Without `finish`: the threads end, and the active segment stays without an end.
@@ -81,18 +92,9 @@ final class SegmentKeeper: Sendable {
   func roll(
     captureID: UInt128, nextSequence: UInt64, size: Int
   ) throws(StoreError) -> SegmentWriter {
-    let take = { (state: inout KeeperState) -> Result<SegmentWriter, StoreError>? in
-      let taken = state.takeSpare(size: size)
-      guard case .success(let spare) = taken else { return taken }
-      state.isRollAsked = false
-      state.retireActive(nextSequence: nextSequence)
-      // Before the keeper's threads see it: they read with what it begins.
-      spare.start(captureID: captureID, firstSequence: nextSequence)
-      state.active = spare
-      return taken
-    }
+    let take = taking(size: size, captureID: captureID, nextSequence: nextSequence)
     // As a rule it is there, and then the keeper's threads are woken once.
-    let atOnce = work.state.withLock { state in
+    let atOnce = work.state.withLock { state -> Taken? in
       state.growFailure = nil
       let taken = take(&state)
       if taken == nil { state.roomNeeded = size }
@@ -102,6 +104,24 @@ final class SegmentKeeper: Sendable {
     let step = { self.work.stepAhead() || self.work.stepBehind() }
     let next = atOnce ?? wait(doing: step, until: take)
     return try next.get()
+  }
+
+  private typealias Taken = Result<SegmentWriter, StoreError>
+
+  /// What changes with a roll, where the next segment is there.
+  private func taking(
+    size: Int, captureID: UInt128, nextSequence: UInt64
+  ) -> (inout KeeperState) -> Taken? {
+    { state in
+      let taken = state.takeSpare(size: size)
+      guard case .success(let spare) = taken else { return taken }
+      state.isRollAsked = false
+      state.retireActive(nextSequence: nextSequence)
+      // Before the keeper's threads see it: they read with what it begins.
+      spare.start(captureID: captureID, firstSequence: nextSequence)
+      state.active = spare
+      return taken
+    }
   }
 
   /// Waits until everything committed so far is on stable storage, or was found not to be.
