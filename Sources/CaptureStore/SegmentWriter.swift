@@ -202,8 +202,9 @@ import Synchronization
         storeZero(at: (end - 1) & ~7)
         unsafe (base + frameStart).copyMemory(from: source, byteCount: frame.count)
       }
-      unsafe base.storeWord(UInt32(frameStart - start), at: entry)
-      unsafe base.storeWord(UInt32(frame.count), at: entry + 4)
+      // Both halves in one store: the check reads them as one word, and what lies in two stores has to
+      // be in the cache before it can be read, behind all that was stored before.
+      unsafe base.storeWord(UInt64(frameStart - start) | UInt64(frame.count) << 32, at: entry)
       entry += RecordLayout.frameEntrySize
     }
   }

@@ -137,11 +137,32 @@ public struct ReplayPlan: Sendable {
   public var isByTopic = false
 
   /// Messages that may wait for each peer before the replay is held up. Frames are not copied, so
-  /// this costs 64 bytes a frame, not their size.
+  /// this costs 64 bytes a frame, not their size; where they are, fewer large ones wait.
   public static let sendHighWaterMarkDefault = 10_000
   public var sendHighWaterMark = Self.sendHighWaterMarkDefault
 
   public init(routing: Routing) { self.routing = routing }
+
+  /// Frames do not stay where they are until libzmq is done with them, or are written to.
+  var makesCopies: Bool { followNanoseconds != nil || !stamps.isEmpty }
+
+  /// Bytes of copies that may wait for each peer, about.
+  private static let copiesBytesMax: Int64 = 128 << 20
+  /// Fewer would hold a replay up for nothing.
+  private static let copiesMin: Int64 = 16
+  /// Of messages whose size nobody knows yet.
+  private static let copiesUnknownMax = 1_000
+
+  /// Has no more messages wait than their copies may take memory, by the mean size of those that are
+  /// there.
+  mutating func limitCopies(ofMessages messages: Int64, bytes: Int64) {
+    guard makesCopies else { return }
+    var most = Self.copiesUnknownMax
+    if messages > 0 {
+      most = Int(max(Self.copiesMin, Self.copiesBytesMax / max(1, bytes / messages)))
+    }
+    sendHighWaterMark = min(sendHighWaterMark, most)
+  }
 
   /// It never ends, and nothing but recorded time holds it back.
   var isEndlessByTime: Bool {

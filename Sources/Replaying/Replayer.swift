@@ -34,6 +34,11 @@ public final class Replayer: @unchecked Sendable {
     control: ReplayControl = ReplayControl()
   ) throws {
     precondition(!captures.isEmpty, "a capture to replay")
+    var plan = plan
+    for capture in captures where plan.makesCopies {
+      let overview = try capture.index.overview()
+      plan.limitCopies(ofMessages: overview.messages, bytes: overview.bytes)
+    }
     self.plan = plan
     self.stop = stop
     self.control = control

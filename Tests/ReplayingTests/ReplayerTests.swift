@@ -140,6 +140,19 @@ import ZeroMQ
     #expect(wrong == nil)
   }
 
+  /// 10,000 small messages may wait, and as many pictures as take 128 MiB.
+  @Test(arguments: [
+    (0, 0, 1_000), (1_000, 64_000, 10_000), (10, 10 << 20, 128), (3, 3 << 32, 16), (5, 0, 10_000),
+  ])
+  func copiesThatWaitAreLimitedByTheirBytes(messages: Int64, bytes: Int64, expected: Int) {
+    var plan = plan()
+    plan.limitCopies(ofMessages: messages, bytes: bytes)
+    #expect(plan.sendHighWaterMark == ReplayPlan.sendHighWaterMarkDefault)
+    plan.followNanoseconds = 0
+    plan.limitCopies(ofMessages: messages, bytes: bytes)
+    #expect(plan.sendHighWaterMark == expected)
+  }
+
   @Test func aSubscriberThatDoesNotReadDoesNotHoldUpAStop() throws {
     var plan = plan()
     plan.sendHighWaterMark = 10
