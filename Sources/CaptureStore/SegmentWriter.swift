@@ -164,7 +164,7 @@ import Synchronization
       to: base + start, length: length, frameCount: frames.count, bodyCheck: bodyCheck,
       firstSequence: firstSequence, salt: salt)
 
-    prefetch(from: end + Self.prefetchDistance)
+    prefetch(length, from: end + Self.prefetchDistance)
     storeZero(at: end)
     publish(UInt32(length).littleEndian, at: start)
     position = end
@@ -214,13 +214,15 @@ import Synchronization
     unsafe base.storeBytes(of: 0, toByteOffset: offset, as: UInt64.self)
   }
 
-  /// Asks for two lines that later records will be stored to. A store to one that no cache has is the
-  /// most expensive of a small record: it was a third of `append`. Large ones are copied, and there
-  /// the processor asks by itself.
+  /// Asks for as many lines as a record like this one has, which later ones will be stored to. A store to
+  /// one that no cache has is the most expensive of a small record: it was a third of `append`. Large
+  /// ones are copied, and there the processor asks by itself.
   @inline(__always)
-  private func prefetch(from offset: Int) {
+  private func prefetch(_ length: Int, from offset: Int) {
     unsafe prefetch_line(base + offset)
     unsafe prefetch_line(base + offset + 64)
+    if length > 128 { unsafe prefetch_line(base + offset + 128) }
+    if length > 192 { unsafe prefetch_line(base + offset + 192) }
   }
 
   private static let prefetchDistance = 512
