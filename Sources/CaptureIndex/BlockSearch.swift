@@ -4,7 +4,8 @@ import GRDB
 /// Finds places in a capture by what its messages are, without reading what lies between.
 ///
 /// It looks at the messages that blocks of the index begin with, by bisection: some dozens in a capture of
-/// any size. Of one that cannot be read it takes the next that can.
+/// any size. Of one that cannot be read it takes the next that can. The segments that it looks at stay
+/// mapped for as long as it and what it found: no longer, since a ring cannot use those again.
 package struct BlockSearch {
   /// A block by its first message that can be read.
   package struct Found {
@@ -40,19 +41,23 @@ package struct BlockSearch {
   private let ids: ClosedRange<Int>?
   private let firstSegment: UInt64
 
-  /// Segments that are looked at stay mapped in `pool`. Throws `IndexError`, and `StoreError` where the
+  /// Of blocks from the one with message `sequence` on. Throws `IndexError`, and `StoreError` where the
   /// segments of a ring cannot be listed.
-  package init(_ index: IndexReader, pool: SegmentPool) throws {
+  package init(_ index: IndexReader, from sequence: UInt64 = 0) throws {
     self.index = index
-    self.pool = pool
+    pool = SegmentPool(index.capture)
     firstSegment = index.capture.isRing ? try index.capture.firstNumber ?? 0 : 0
     ids = try index.read { database in
       let row = try Row.fetchOne(
         database,
-        sql: "SELECT (SELECT min(id) FROM block) AS first, (SELECT max(id) FROM block) AS last")
+        sql: """
+          SELECT (SELECT max(id) FROM block WHERE id <= ?) AS begin,
+            (SELECT min(id) FROM block) AS first, (SELECT max(id) FROM block) AS last
+          """, arguments: [Int64(clamping: sequence)])
       guard let first = try row?.optionalCount("first"), let last = try row?.optionalCount("last")
       else { return nil }
-      return first...max(first, last)
+      let begin = try row?.optionalCount("begin") ?? first
+      return begin...max(begin, last)
     }
   }
 
@@ -75,6 +80,18 @@ package struct BlockSearch {
       }
     }
     return found
+  }
+
+  /// The last block with a message before a time of the real-time clock; nil where there is none.
+  package func last(beforeTime time: Int64) throws -> Found? {
+    guard let ids else { return nil }
+    let last = try index.read { database in
+      try Row.fetchOne(
+        database,
+        sql: "SELECT max(id) AS id FROM block WHERE id BETWEEN ? AND ? AND first_time_ns < ?",
+        arguments: [ids.lowerBound, ids.upperBound, time])?.optionalCount("id")
+    }
+    return try last.flatMap { try first(in: $0...max($0, ids.upperBound)) }
   }
 
   /// The block behind another; nil where that is the last one that can be read.

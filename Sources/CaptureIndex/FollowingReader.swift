@@ -8,16 +8,25 @@ import GRDB
 public struct FollowingReader {
   public enum Step {
     case message(RecordedMessage)
+    /// Many messages were passed over that are not selected: time to look at something else, too.
+    case passed
     /// There is nothing more now: asked later, it goes on.
     case caughtUp
-    /// Nobody records any more, and everything has been read.
+    /// Nobody records any more, and everything has been read; or the selection has an end and a message
+    /// was at it or behind; or the capture is gone.
     case ended
   }
 
   /// Places that could not be read.
   public private(set) var damages = 0
+  /// Messages that were recorded and are not there any more, of whatever topic.
+  public private(set) var messagesMissing: Int64 = 0
   /// Messages of a ring that made room before they were read.
   public private(set) var messagesRetired: Int64 = 0
+
+  private static let passedMax = 4096
+  /// It could not go on at the last look either.
+  private var isStuck = false
 
   private let selection: Selection
   private let rule: TopicRule
@@ -34,18 +43,31 @@ public struct FollowingReader {
   }
 
   public mutating func next() -> Step {
-    while true {
+    defer { messagesRetired += Int64(cursor.takeRetired()) }
+    for _ in 0..<Self.passedMax {
       switch cursor.next() {
       case .record(let record):
+        isStuck = false
+        if isBehindEnd(record) { return .ended }
         if let message = message(record) { return .message(message) }
+      case .unreadable(_, bytes: 0):
+        // Once it may be anything, twice it stays so: a capture that was removed.
+        if isStuck { return .ended }
+        isStuck = true
+        damages += 1
       case .damage, .unreadable: damages += 1
-      // The index that is made of the capture tells them, with what else is known of them.
-      case .missing: continue
-      case .caughtUp(let isFinal):
-        messagesRetired += Int64(cursor.takeRetired())
-        return isFinal ? .ended : .caughtUp
+      case .missing(let sequences): messagesMissing += Int64(sequences.count)
+      case .caughtUp(let isFinal): return isFinal ? .ended : .caughtUp
       }
     }
+    return .passed
+  }
+
+  /// Whether what is recorded from now on is not selected.
+  private func isBehindEnd(_ record: RecordHeader) -> Bool {
+    guard let until = selection.until, record.kind == .data, let segment = cursor.segment
+    else { return false }
+    return record.monotonicNanoseconds &+ segment.header.clock.unixOffset >= until
   }
 
   private mutating func message(_ record: RecordHeader) -> RecordedMessage? {

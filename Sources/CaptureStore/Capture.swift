@@ -1,3 +1,5 @@
+import Glibc
+
 /// A capture opened for reading: its manifest and its segments. Changes nothing on disk.
 public struct Capture: Sendable {
   public let path: String
@@ -20,10 +22,15 @@ public struct Capture: Sendable {
     (try? FileSystem.system.metadata(path)) ?? nil != nil
   }
 
-  /// Whether a folder is a capture, or what is left of one whose manifest is gone.
+  /// Whether a folder is a capture, or what is left of one whose manifest is gone. One that may not be
+  /// looked into counts as one: opening it tells.
   public static func isFound(at path: String) -> Bool {
     let files = FileSystem.system
-    if (try? files.metadata(CapturePath.manifest(path))) ?? nil != nil { return true }
+    do throws(StoreError) {
+      if try files.metadata(CapturePath.manifest(path)) != nil { return true }
+    } catch {
+      if case .system(_, _, EACCES) = error { return true }
+    }
     let names = (try? files.names(in: CapturePath.segments(path))) ?? []
     return names.contains { CapturePath.segmentNumber($0) != nil }
   }

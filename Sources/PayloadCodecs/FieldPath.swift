@@ -14,7 +14,7 @@ public struct FieldPath: Hashable, Sendable, CustomStringConvertible {
   /// As it was written.
   public let description: String
 
-  /// Paths with a comma between them; `nil` where that is no such text.
+  /// Paths with a comma between them, and spaces behind that; `nil` where that is no such text.
   public static func list(_ text: String) -> [FieldPath]? {
     var paths: [FieldPath] = []
     var rest = Substring(text)
@@ -25,6 +25,7 @@ public struct FieldPath: Hashable, Sendable, CustomStringConvertible {
       paths.append(FieldPath(steps: steps, description: String(written)))
       guard let next = rest.popFirst() else { return paths }
       guard next == "," else { return nil }
+      rest = rest.drop { $0 == " " }
     } while true
   }
 

@@ -14,6 +14,8 @@
 public struct JSONOutput: Sendable {
   public private(set) var bytes: [UInt8] = []
   public private(set) var limits: DecodingLimits
+  /// Up to here it is what the payload says: behind it `closeAll` ended what an error had left open.
+  public private(set) var wholeEnd = Int.max
   /// Values that were written.
   public private(set) var values = 0
 
@@ -41,6 +43,7 @@ public struct JSONOutput: Sendable {
     openKeys.removeAll(keepingCapacity: true)
     needsComma = false
     values = 0
+    wholeEnd = .max
   }
 
   public var text: String { String(decoding: bytes, as: UTF8.self) }
@@ -244,6 +247,7 @@ extension JSONOutput {
       open.removeLast(open.count - key.depth)
       openKeys.removeAll()
     }
+    wholeEnd = bytes.count
     if bytes.last == ASCII.colon { bytes += "null".utf8 }
     while let container = open.last {
       end(container == .array ? ASCII.closingBracket : ASCII.closingBrace)

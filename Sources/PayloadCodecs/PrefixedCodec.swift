@@ -2,8 +2,8 @@
 /// filter by, as bluesky does (`NAME event ` and a pickle) and posttroll (a subject, then JSON).
 ///
 /// The words are printable ASCII and end with a space. What follows must be certain by itself: a JSON
-/// object, a pickle with its protocol, a MessagePack map. Likely, never certain: a line of a log may end
-/// with an object, too.
+/// object, a pickle with its protocol, a MessagePack map; or likely, where it is too large to be examined
+/// whole. Likely, never certain: a line of a log may end with an object, too.
 public struct PrefixedCodec: Codec {
   private static let prefixBytesMax = 512
   /// Places where an object may begin that are tried.
@@ -12,12 +12,18 @@ public struct PrefixedCodec: Codec {
   public init() {}
 
   public func recognize(_ payload: RawSpan) -> Detection? {
-    Self.split(payload).map { Detection(CodecTag(rawValue: "text+\($0.tag)"), .likely) }
+    let isLarge = payload.byteCount > CodecRegistry.examinedBytesMax
+    return Self.split(payload, isLarge ? .likely : .certain).map {
+      Detection(CodecTag(rawValue: "text+\($0.tag)"), .likely)
+    }
   }
 
-  /// Where the payload behind the words begins, and what it is; `nil` where it is none.
-  static func split(_ payload: RawSpan) -> (offset: Int, tag: CodecTag)? {
-    let count = payload.byteCount
+  /// Where the payload behind the words begins, and what it is, as sure as that; `nil` where it is none.
+  static func split(
+    _ payload: RawSpan, _ confidence: Confidence
+  ) -> (offset: Int, tag: CodecTag)? {
+    var count = payload.byteCount
+    while count > 0, ASCII.isSpace(payload.byte(at: count - 1)) { count -= 1 }
     guard count >= 4 else { return nil }
     // `{}` says nothing, and stands in many a line.
     let mayBeObject =
@@ -28,21 +34,23 @@ public struct PrefixedCodec: Codec {
       let byte = payload.byte(at: offset)
       let isBehindWord = offset >= 2 && payload.byte(at: offset - 1) == ASCII.space
       if byte >= 0x80 {
-        return isBehindWord ? binary(payload.extracting(offset..<count)).map { (offset, $0) } : nil
+        let rest = payload.extracting(offset..<payload.byteCount)
+        return isBehindWord ? binary(rest, confidence).map { (offset, $0) } : nil
       }
       guard (ASCII.space...0x7E).contains(byte) else { return nil }
       if mayBeObject && isBehindWord && byte == ASCII.openingBrace && objects < objectsMax {
         objects += 1
         let found = JSONCodec().recognize(payload.extracting(offset..<count))
-        if found?.confidence == .certain { return (offset, .json) }
+        if let found, found.confidence >= confidence { return (offset, .json) }
       }
     }
     return nil
   }
 
-  private static func binary(_ payload: RawSpan) -> CodecTag? {
+  private static func binary(_ payload: RawSpan, _ confidence: Confidence) -> CodecTag? {
     let found = PickleCodec().recognize(payload) ?? MessagePackCodec().recognize(payload)
-    return found?.confidence == .certain ? found?.tag : nil
+    guard let found, found.confidence >= confidence else { return nil }
+    return found.tag
   }
 }
 
@@ -64,7 +72,8 @@ public struct PrefixedDecoder: Decoder {
   ]
 
   public func decode(_ payload: RawSpan, to output: inout JSONOutput) throws(DecodingError) {
-    guard let (offset, found) = PrefixedCodec.split(payload), found == tag else {
+    // Who says that it is there need not be as sure as who finds it.
+    guard let (offset, found) = PrefixedCodec.split(payload, .likely), found == tag else {
       throw DecodingError(.malformed, at: 0, "no words with \(tag) behind them")
     }
     try output.beginObject(at: 0)

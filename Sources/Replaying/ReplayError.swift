@@ -45,8 +45,8 @@ public enum ReplayError: Error, CustomStringConvertible, Sendable {
     case .notRecorded(let capture):
       "\(capture): nobody is recording it, so there is nothing to follow; leave --follow"
     case .noTimeToLoop:
-      "what is selected was all received at one moment, so that an endless loop of it would be a flood; "
-        + "say how often by --msgs-per-second, or --rate max"
+      "no time passes from the first message to the last, as recorded or by --max-gap 0: an endless loop "
+        + "would be a flood; say how often by --msgs-per-second, or --rate max"
     }
   }
 }

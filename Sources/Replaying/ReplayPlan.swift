@@ -143,8 +143,8 @@ public struct ReplayPlan: Sendable {
 
   public init(routing: Routing) { self.routing = routing }
 
-  /// Frames do not stay where they are until libzmq is done with them, or are written to.
-  var makesCopies: Bool { followNanoseconds != nil || !stamps.isEmpty }
+  /// Frames do not stay where they are until libzmq is done with them.
+  var makesCopies: Bool { followNanoseconds != nil }
 
   /// Bytes of copies that may wait for each peer, about.
   private static let copiesBytesMax: Int64 = 128 << 20

@@ -31,7 +31,7 @@ import ZeroMQ
     kind = plan.kind
     rewriter = FrameRewriter(plan)
     isRewriting = rewriter != nil
-    isCopying = plan.followNanoseconds != nil
+    isCopying = plan.makesCopies
     socket = try Socket(plan.kind.socketType, in: context)
     try socket.set(.sendHighWaterMark, plan.sendHighWaterMark)
     try socket.set(.sendTimeoutMilliseconds, Self.sendTimeoutMilliseconds)

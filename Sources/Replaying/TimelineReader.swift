@@ -132,6 +132,7 @@ private struct Feed {
       } else {
         switch following!.next() {
         case .message(let next): message = next
+        case .passed: return .caughtUp
         case .caughtUp: return .caughtUp
         case .ended: return .end
         }

@@ -10,6 +10,8 @@ final class TimelineSource: @unchecked Sendable {
   let pool: SegmentPool
   /// When the first message that is sent was received, in Unix nanoseconds; nil where there is none.
   let beginning: Int64?
+  /// Of that message.
+  private let firstSequence: UInt64
   /// What the monotonic clock of each boot is behind the real-time one of the recording.
   private let offsets: BootOffsets
   /// Unix nanoseconds of position 0 of the recording.
@@ -31,7 +33,8 @@ final class TimelineSource: @unchecked Sendable {
       if Self.socket(of: message.record, sockets) != nil { first = message }
     }
     beginning = first?.unixNanoseconds
-    let search = try BlockSearch(index, pool: pool)
+    firstSequence = first?.record.sequence ?? 0
+    let search = try BlockSearch(index, from: firstSequence)
     offsets = if let first { try BootOffsets(first, search) } else { BootOffsets() }
   }
 
@@ -50,7 +53,7 @@ final class TimelineSource: @unchecked Sendable {
   /// over are whole blocks, so that messages before the position may come first.
   func selection(from position: Int64?) throws -> Selection {
     guard let position else { return selection }
-    let block = try BlockSearch(index, pool: pool).last { segment, record in
+    let block = try BlockSearch(index, from: firstSequence).last { segment, record in
       var clock = self.clock
       return clock.position(of: record, in: segment) >= position
     }
@@ -61,11 +64,8 @@ final class TimelineSource: @unchecked Sendable {
 
   /// Where the recording ends: nanoseconds from position 0.
   func end() throws -> Int64 {
-    let until = selection.until ?? .max
-    let block = try BlockSearch(index, pool: pool).last { segment, record in
-      record.monotonicNanoseconds &+ segment.header.clock.unixOffset >= until
-    }
-    guard let block else { return 0 }
+    let search = try BlockSearch(index, from: firstSequence)
+    guard let block = try search.last(beforeTime: selection.until ?? .max) else { return 0 }
     var clock = self.clock
     let end = clock.position(of: block.last, in: block.segment)
     return max(0, selection.until.map { min(end, $0 &- origin) } ?? end)
@@ -96,11 +96,14 @@ final class TimelineSource: @unchecked Sendable {
     guard let position else { return selection.from.map { .time($0) } }
     var reader = try index.messages(selection(from: position), pool: pool)
     var clock = self.clock
+    var next: UInt64?
     while let message = try reader.next() {
       let place = clock.position(of: message.record, in: message.segment)
       if place >= position { return .sequence(message.record.sequence) }
+      next = message.record.sequence + 1
     }
-    return .sequence(.max)
+    // What comes meanwhile is not before.
+    return .sequence(next ?? .max)
   }
 
   /// Why there is no message: nothing fits the selection, or nothing is there.

@@ -42,7 +42,7 @@ import Testing
     let reader = try IndexReader(capture)
     let starts = try starts(reader)
     try #require(starts.count > 20)
-    let search = try BlockSearch(reader, pool: SegmentPool(capture))
+    let search = try BlockSearch(reader)
     let borders = starts.flatMap { [$0, $0 + 1] }
     for sequence in borders + (0..<100).map({ _ in UInt64(random.int(0...6_001)) }) {
       let block = try found(sequence, search)
@@ -54,6 +54,21 @@ import Testing
     }
   }
 
+  @Test func aSearchMayBeginSomewhereOrGoByTime() throws {
+    let reader = try IndexReader(capture)
+    let starts = try starts(reader)
+    for index in [0, 1, starts.count / 2, starts.count - 1] {
+      let search = try BlockSearch(reader, from: starts[index] + 1)
+      // All from there on are not reached, and those before are not looked at.
+      #expect(try search.last { _, _ in false }?.place.sequence == starts.last)
+      #expect(try search.last { _, _ in true } == nil)
+      let first = try BlockSearch(reader).last { $1.sequence > starts[index] }
+      let time = try #require(first).times.lowerBound
+      #expect(try BlockSearch(reader).last(beforeTime: time + 1)?.place.sequence == starts[index])
+    }
+    #expect(try BlockSearch(reader).last(beforeTime: .min) == nil)
+  }
+
   @Test func whatCannotBeReadIsPassedOver() throws {
     let lost: UInt64 = 1
     let whole = try IndexReader(capture)
@@ -63,7 +78,7 @@ import Testing
     }
     try #require(places.contains { $0.segment == 0 } && places.contains { $0.segment == 2 })
     try FileManager.default.removeItem(atPath: CapturePath.segment(capture.path, lost))
-    let search = try BlockSearch(whole, pool: SegmentPool(capture))
+    let search = try BlockSearch(whole)
     let readable = places.filter { $0.segment != lost }.map(\.sequence)
     for sequence in places.map({ $0.sequence + 1 }) {
       #expect(
@@ -74,7 +89,7 @@ import Testing
 
   @Test func whereNothingIsNothingIsFound() throws {
     let empty = try Capture.recorded(directory.file("e"), [])
-    let search = try BlockSearch(IndexReader(empty), pool: SegmentPool(empty))
+    let search = try BlockSearch(IndexReader(empty))
     #expect(try search.last { _, _ in false } == nil)
   }
 }

@@ -99,6 +99,18 @@ import Testing
     #expect(detect(payload, after: []).tag == .raw)
   }
 
+  /// The tag says nothing of an order, so that one of another is no array.
+  @Test(arguments: [
+    (#""fortran_order":true"#, false), (#""fortran_order":false"#, true), (#""order":"F""#, false),
+    (#""order":"C""#, true), (#""order":7"#, true), (#""strides":[12,4]"#, true),
+    (#""strides":[4,8]"#, false), (#""strides":null"#, true),
+  ])
+  func theOrderOfElementsCounts(field: String, isArray: Bool) {
+    let header = Array(#"{"dtype":"float32","shape":[2,3],\#(field)}"#.utf8)
+    let found = detect([UInt8](repeating: 1, count: 24), after: header).tag
+    #expect((found.rawValue == "ndarray(float32,2x3)") == isArray)
+  }
+
   // MARK: - .npy
 
   private func npy(_ header: String, _ elements: [UInt8]) -> [UInt8] {

@@ -40,7 +40,7 @@ import ZeroMQ
     _ replayer: Replayer, _ body: () throws -> Void
   ) throws -> (summary: ReplaySummary, numbers: [Int]) {
     let subscriber = SubscriberThread(
-      .sub, replayer.endpoints[0], count: .max, quietMilliseconds: 500)
+      .sub, replayer.endpoints[0], count: .max, quietMilliseconds: 1_500)
     let outcome = Guarded<ReplaySummary?>(nil)
     let thread = WorkerThread(name: "replay") {
       let summary = try? replayer.run()

@@ -44,6 +44,23 @@ extension ZcapTests {
       #expect(two.standardOutput.split(separator: "\n").count == 3)
     }
 
+    /// What an error cut off has no value.
+    @Test func fieldsOfAFrameThatIsCutAreThoseThatAreThere() throws {
+      let rig = try Rig()
+      var capture = MadeCapture()
+      let map: [UInt8] =
+        [0x82, 0xA2] + Array("id".utf8) + [7, 0xA4] + Array("last".utf8) + [0xCD, 1]
+      capture.entries.append(.init(nanoseconds: 0, frames: [Array("t".utf8), map]))
+      try capture.write(rig.capture("made"))
+      let run = try rig.run("cat", "made", "--as", "t#1=msgpack", "--fields", "id, last")
+      #expect(run.exitCode == 3 && run.complaints.count == 1, "\(run)")
+      let row = run.standardOutput.split(separator: "\n")[1].split(
+        separator: "\t", omittingEmptySubsequences: false)
+      #expect(row[3...] == ["7", ""], "\(run)")
+      let twice = try rig.run("cat", "made", "--fields", "id,id")
+      #expect(twice.exitCode == 64 && twice.complaints.count == 1, "\(twice)")
+    }
+
     @Test func fieldsAsJSONAreObjectsOfThem() throws {
       let rig = try Rig()
       try made(rig)

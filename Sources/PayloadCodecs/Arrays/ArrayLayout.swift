@@ -40,6 +40,18 @@ struct ArrayLayout: Hashable, Sendable {
     return CodecTag(rawValue: "ndarray(\(type.name)\(sizes))")
   }
 
+  /// Bytes from one index to the next, of each dimension, where the last one moves fastest. For a layout
+  /// with a number of bytes.
+  var strides: [Int] {
+    var stride = type.size
+    var strides: [Int] = []
+    for size in (shape ?? []).reversed() {
+      strides.append(stride)
+      stride &*= size
+    }
+    return strides.reversed()
+  }
+
   /// Bytes of all elements; `nil` where that is no number, or the shape is not known.
   var byteCount: Int? {
     guard let shape, shape.count <= Self.dimensionsMax else { return nil }

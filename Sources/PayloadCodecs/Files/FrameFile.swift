@@ -30,6 +30,8 @@ extension ArrayLayout {
   ///
   /// Source: NumPy Enhancement Proposal 1, "Format Specification: Version 1.0".
   func npyHeader(payloadBytes: Int) -> [UInt8]? {
+    // Tags have no other order.
+    precondition(!isFirstIndexFastest, "the layout of a tag")
     let shape = shape ?? [payloadBytes / type.size]
     let whole = ArrayLayout(type, shape: shape)
     guard whole.byteCount == payloadBytes else { return nil }
@@ -37,7 +39,7 @@ extension ArrayLayout {
     let order = type.size == 1 ? "|" : type.isBigEndian ? ">" : "<"
     let text =
       "{'descr': '\(order)\(type.kind.rawValue)\(type.size)', "
-      + "'fortran_order': \(isFirstIndexFastest ? "True" : "False"), 'shape': (\(sizes)), }"
+      + "'fortran_order': False, 'shape': (\(sizes)), }"
     // The array begins at a multiple of 64, and a line feed ends the header.
     let start = NpyHeader.magic.count + 4
     let spaces = 63 - (start + text.utf8.count) % 64

@@ -58,14 +58,18 @@ struct SchemaCompiler {
     let name = "\(source.deletingPathExtension().lastPathComponent).\(compiledExtension)"
     let target = folder.appendingPathComponent(name)
     var root = source.deletingLastPathComponent()
-    var firstComplaint: String?
+    var complaints: [String] = []
     while true {
       let told = arguments(source.path, root.path, target.path)
       guard let complaint = try run(program, told, in: folder, into: target) else {
         return (name, Array(try Data(contentsOf: target)))
       }
-      firstComplaint = firstComplaint ?? complaint
-      if root.path == "/" { throw Failure(description: "\(self.program): \(firstComplaint!)") }
+      complaints.append(complaint)
+      if root.path == "/" {
+        // From the right root there may be something else to say than that an import is not there.
+        let told = complaints.first { !Self.isAboutImports($0) } ?? complaints[0]
+        throw Failure(description: "\(self.program): \(told)")
+      }
       root.deleteLastPathComponent()
     }
   }
@@ -93,6 +97,10 @@ struct SchemaCompiler {
     let name = "\(target.deletingPathExtension().lastPathComponent)."
     return lines.first { $0.contains(name) && !$0.contains("WARNING") } ?? lines.first
       ?? "it failed and says nothing"
+  }
+
+  private static func isAboutImports(_ complaint: String) -> Bool {
+    ["not found", "Import failed", "unable to locate include"].contains { complaint.contains($0) }
   }
 
   private static func create(_ file: URL) throws -> FileHandle {

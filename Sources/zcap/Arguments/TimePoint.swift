@@ -2,7 +2,8 @@ import ArgumentParser
 import CaptureIndex
 import Foundation
 
-/// A point in a capture: RFC 3339, `+1m30s` from its start, `-10s` from its end.
+/// A point in a capture: RFC 3339, a time as zcap prints it for people (UTC, with a space before the hours),
+/// `+1m30s` from its start, `-10s` from its end.
 enum TimePoint: ExpressibleByArgument {
   case unix(nanoseconds: Int64)
   case afterStart(TimeSpan)
@@ -24,6 +25,11 @@ enum TimePoint: ExpressibleByArgument {
 
   /// Foundation reads the whole seconds, we the digits behind them, all nine.
   private static func unixNanoseconds(_ text: String) -> Int64? {
+    var text = text
+    if let space = text.firstIndex(of: " "), text.last?.isNumber == true {
+      text.replaceSubrange(space...space, with: "T")
+      text += "Z"
+    }
     var seconds = text
     var nanoseconds: Int64 = 0
     if let point = text.firstIndex(of: ".") {

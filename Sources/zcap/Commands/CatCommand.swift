@@ -52,7 +52,7 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     help: ArgumentHelp(
       """
       Only these values of what frames say: a line of columns, with tabs between them, for each message \
-      that has any; with --json, objects of them.
+      that has any, strings as JSON has them but for the quotes; with --json, objects of them.
       """, valueName: "a.b,c[0]"))
   var fieldList: String?
 
@@ -98,6 +98,9 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     if colours != nil, saveDirectory == nil {
       throw ValidationError("--png: --save-frames DIR says where the pictures go")
     }
+    if saveDirectory?.isEmpty == true {
+      throw ValidationError("--save-frames '': a directory has a name")
+    }
     if follow, !filter.codecs.isEmpty {
       throw ValidationError("--codec: the tags of what comes are not known when it does (--follow)")
     }
@@ -113,6 +116,9 @@ struct CatCommand: ParsableCommand, CheckedCommand {
       throw ValidationError(
         "--fields '\(fieldList)': write it like pose.x,items[0]; a name with a dot stands in quotes"
       )
+    }
+    if Set(fields).count < fields.count {
+      throw ValidationError("--fields '\(fieldList)': one of them is there twice")
     }
     return fields
   }
@@ -138,10 +144,13 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     if let files = output.files {
       Console.say("\(Units.count(files.count, "file")), \(Units.bytes(files.bytes))")
     }
-    if let losses {
-      Console.complain(losses)
-      throw ExitCode.incomplete
+    var complaints = losses.map { [$0] } ?? []
+    if output.framesCut > 0 {
+      complaints.append(
+        "\(Units.count(output.framesCut, "frame")) could not be read whole; cat --json tells why")
     }
+    for complaint in complaints { Console.complain(complaint) }
+    if !complaints.isEmpty { throw ExitCode.incomplete }
   }
 
   /// Shows what is there. Returns what is missing, for people.
@@ -171,6 +180,7 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     while count < limit ?? .max, !output.isClosed, !stop.isRequested, !isEnded {
       switch messages.next() {
       case .message(let message): if try output.write(message) { count += 1 }
+      case .passed: output.flush()
       case .caughtUp:
         output.flush()
         _ = stop.wait(
@@ -178,11 +188,14 @@ struct CatCommand: ParsableCommand, CheckedCommand {
       case .ended: isEnded = true
       }
     }
-    let losses = MessageListing.losses(
-      missing: 0, retired: messages.messagesRetired, damages: messages.damages)
     guard isEnded else {
+      let losses = MessageListing.losses(
+        missing: messages.messagesMissing, retired: messages.messagesRetired,
+        damages: messages.damages)
       return losses.isEmpty ? nil : "\(index.capture.path): \(losses.joined(separator: ", "))"
     }
+    // The index tells the rest, with what else is known of it.
+    let losses = MessageListing.losses(missing: 0, retired: messages.messagesRetired, damages: 0)
     let whole = try IndexReader(Capture(path: index.capture.path))
     return CompletenessReport(whole, try whole.completeness(of: selection)).losses(and: losses)
   }

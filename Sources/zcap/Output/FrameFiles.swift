@@ -19,6 +19,11 @@ struct FrameFiles {
     self.directory = directory
     self.colours = colours
     if mkdir(directory, 0o777) != 0 && errno != EEXIST { throw Self.failure(directory) }
+    var status = stat()
+    guard stat(directory, &status) == 0 else { throw Self.failure(directory) }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      throw Failure(description: "\(directory): is no directory; say another name")
+    }
   }
 
   /// Returns the path. What is there already stays, and is a failure.
@@ -35,29 +40,43 @@ struct FrameFiles {
     return try write(file.header, frame, to: path + "." + file.nameExtension)
   }
 
-  /// Source: `open(2)`, `write(2)`.
+  /// A file has its name when it is whole: until then it is hidden, and ends with `.part`.
+  ///
+  /// Source: `open(2)`, `write(2)`, `link(2)`.
   private mutating func write(
     _ header: [UInt8], _ content: RawSpan, to path: String
   ) throws(Failure) -> String {
-    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-    guard file >= 0 else {
-      if errno == EEXIST {
-        throw Failure(description: "\(path) is there already; say another directory")
-      }
-      throw Self.failure(path)
-    }
-    defer { close(file) }
-    let isWhole =
+    if access(path, F_OK) == 0 { throw Self.isThere(path) }
+    let part = "\(directory)/.\(path.dropFirst(directory.utf8.count + 1)).part"
+    let file = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    guard file >= 0 else { throw Self.failure(path) }
+    var isWhole =
       header.withUnsafeBytes { Self.write($0, to: file) }
       && content.withUnsafeBytes { Self.write($0, to: file) }
+    let reason = errno
+    if close(file) != 0, isWhole { isWhole = false } else if !isWhole { errno = reason }
+    if isWhole { isWhole = Self.rename(part, to: path) }
     guard isWhole else {
-      let failure = Self.failure(path)
-      unlink(path)
+      let failure = errno == EEXIST ? Self.isThere(path) : Self.failure(path)
+      unlink(part)
       throw failure
     }
     count += 1
     bytes += header.count + content.byteCount
     return path
+  }
+
+  /// Takes nobody's place, but on a file system without links, where that cannot be had.
+  private static func rename(_ part: String, to path: String) -> Bool {
+    if link(part, path) == 0 {
+      unlink(part)
+      return true
+    }
+    return errno != EEXIST && Glibc.rename(part, path) == 0
+  }
+
+  private static func isThere(_ path: String) -> Failure {
+    Failure(description: "\(path) is there already; say another directory")
   }
 
   private static func write(_ bytes: UnsafeRawBufferPointer, to file: CInt) -> Bool {

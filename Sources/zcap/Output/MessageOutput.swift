@@ -38,8 +38,11 @@ struct MessageOutput: ~Copyable {
     columns = Self.terminalColumns ?? Self.columnsMax
   }
 
-  /// Whether nobody reads it any more.
-  var isClosed: Bool { output.isClosed }
+  /// Whether nobody wants it any more: no reader, and no files.
+  var isClosed: Bool { view.files == nil && output.isClosed }
+
+  /// Frames that could not be read whole, of those whose values were looked for.
+  private(set) var framesCut = 0
 
   mutating func flush() { output.flush() }
 
@@ -147,9 +150,10 @@ struct MessageOutput: ~Copyable {
     var values = [[UInt8]?](repeating: nil, count: view.fields.count)
     for number in numbers(of: message) where values.contains(nil) {
       guard let frame = message.segment.frame(number, of: message.record) else { continue }
-      _ = read(frame, number, in: message, topic)
+      let (found, error) = read(frame, number, in: message, topic)
+      if error != nil, !found.isDoubtful { framesCut += 1 }
       for (column, field) in view.fields.enumerated() where values[column] == nil {
-        guard let place = field.place(in: reader.output.bytes) else { continue }
+        guard let place = place(of: field) else { continue }
         let isText = reader.output.bytes[place.lowerBound] == UInt8(ascii: "\"")
         let range = isText ? place.dropFirst().dropLast() : place
         values[column] = Array(reader.output.bytes[range])
@@ -167,6 +171,14 @@ struct MessageOutput: ~Copyable {
     return true
   }
 
+  /// Where the value stands in what was read last. What an error cut off is not there.
+  private func place(of field: FieldPath) -> Range<Int>? {
+    guard let place = field.place(in: reader.output.bytes),
+      place.upperBound <= reader.output.wholeEnd
+    else { return nil }
+    return place
+  }
+
   /// The value of a frame is an object of the fields, by their paths; frames without any are left out.
   private mutating func writeJSONOfFields(_ message: RecordedMessage) -> Bool {
     let topic = message.topic
@@ -176,7 +188,7 @@ struct MessageOutput: ~Copyable {
       let (found, error) = read(frame, number, in: message, topic)
       var values = JSONLine()
       for field in view.fields {
-        guard let place = field.place(in: reader.output.bytes) else { continue }
+        guard let place = place(of: field) else { continue }
         values.add(unknown: field.description, json: reader.output.bytes[place])
       }
       if values.isEmpty { continue }
