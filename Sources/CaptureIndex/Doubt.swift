@@ -12,7 +12,7 @@ public enum Doubt: Hashable, Sendable {
   case endedEarly(String)
   /// Nothing ever connected to an endpoint, and nothing came from it.
   case silent(endpoint: String)
-  /// It was taken out of a ring, whose recorder ended before all of the time asked for was there.
+  /// It was taken out of a ring, whose recording ended before all of the time asked for was over.
   case windowCut
   /// A counter rule that no message's topic fitted.
   case idle(rule: String)
@@ -37,7 +37,7 @@ extension IndexReader {
           doubts.append(.endless)
         }
       }
-      if let window = capture.manifest.window, window.ended == nil, !isBeingRecorded {
+      if let window = capture.manifest.window, window.isCut, !isBeingRecorded {
         doubts.append(.windowCut)
       }
       // Captures of other programs tell nothing of connections.

@@ -49,6 +49,13 @@ public struct Manifest: Codable, Hashable, Sendable {
     public var until: String
     /// When everything of it that was recorded was there; nil where the recorder ended before.
     public var ended: String?
+
+    /// Whether the recording ended before all of that time was over.
+    public var isCut: Bool {
+      guard let ended else { return true }
+      // All of one length and of UTC: texts are in the order of their times.
+      return ended < until
+    }
   }
 
   public init(

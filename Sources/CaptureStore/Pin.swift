@@ -43,6 +43,8 @@ public struct PinOutcome: Hashable, Sendable {
   /// was asked for where a ring is shorter, or the recording.
   public var before: Int64
   public var after: Int64
+  /// The recording ended before the time that was asked for was over.
+  public var isCut: Bool
   public var failure: StoreError?
 }
 
@@ -111,6 +113,7 @@ final class Pin: @unchecked Sendable {
 
   /// Makes sure of what it has, and lets others have it.
   func end() -> PinOutcome {
+    let isCut = CaptureClock.monotonicNanoseconds() < request.until
     attempt { () throws(StoreError) in
       guard var manifest else { return }
       try files.synchronizeDirectory(CapturePath.segments(request.path))
@@ -123,7 +126,8 @@ final class Pin: @unchecked Sendable {
     return PinOutcome(
       path: request.path, segments: linked.count,
       before: begun.map { max(0, time - max($0, request.from)) } ?? 0,
-      after: linked.isEmpty ? 0 : max(0, min(ended, request.until) - time), failure: failure)
+      after: linked.isEmpty ? 0 : max(0, min(ended, request.until) - time), isCut: isCut,
+      failure: failure)
   }
 
   /// Nothing is tried any more once something failed.

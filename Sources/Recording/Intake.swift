@@ -296,6 +296,7 @@ extension Intake {
         "after_ms": .number(outcome.after / 1_000_000),
       ])
     if let failure = outcome.failure { event.fields["reason"] = .text(failure.description) }
+    if outcome.isCut { event.fields["cut"] = .number(1) }
     ledger.tell(event)
     guard outcome.failure == nil, outcome.segments > 0 else { return }
     pinIndexer.add(outcome.path)

@@ -256,7 +256,7 @@ extension ZcapTests {
       try Capture(path: pin).waitUntilUnused()
       let listed = try rig.run("ls", pin, "--require-complete")
       #expect(listed.exitCode == 3)
-      #expect(listed.standardError.contains("before all that was asked for was there"))
+      #expect(listed.standardError.contains("before all of the time that was asked for was over"))
     }
   }
 }

@@ -25,6 +25,25 @@ extension ZcapTests {
         })
     }
 
+    /// Stopped in good order or not: an hour was asked for, and is not there.
+    @Test func aWindowThatTheRecordingDidNotLastForIsNotComplete() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let record = try rig.start(["record", publisher.endpoint, "-o", "ring", "--keep", "1h"])
+      try publisher.waitForSubscriptions()
+      for _ in 0..<20 { try publisher.publish("load", "x") }
+      let trigger = try rig.start(["trigger", "ring", "--after", "1h", "--wait"])
+      let path = try trigger.waitForLine()
+      record.send(signal: SIGINT)
+      let ended = try record.wait()
+      #expect(
+        ended.exitCode == 0 && ended.standardError.contains("ended before the rest"), "\(ended)")
+      let waited = try trigger.wait()
+      #expect(waited.exitCode == 3 && waited.complaints.count == 1, "\(waited)")
+      #expect(try rig.run("ls", path, "--require-complete").exitCode == 3)
+      #expect(try rig.run("verify", path).exitCode == 0)
+    }
+
     /// It is there from the beginning, whatever the recorder has for itself.
     @Test func windowsAreIndexedByAThreadThatIsNotOnTheRecordersCPU() throws {
       let rig = try Rig()

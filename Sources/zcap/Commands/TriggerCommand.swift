@@ -76,8 +76,11 @@ struct TriggerCommand: ParsableCommand {
   private func waitUntilItIsWhole(_ path: String) throws {
     let pin = try Capture(path: path)
     while try pin.isBeingRecorded { usleep(Self.tryMicroseconds) }
-    guard try Capture(path: path).manifest.window?.ended != nil else {
-      throw TriggerError.cut(path: path)
+    let window = try Capture(path: path).manifest.window
+    guard let window, window.ended != nil else { throw TriggerError.cut(path: path) }
+    if window.isCut {
+      Console.complain("\(path): the recording ended before all of the time asked for was over")
+      throw ExitCode.incomplete
     }
   }
 }

@@ -54,7 +54,7 @@ struct CompletenessReport {
     switch doubt {
     case .parts(let count): "it was recorded in \(count) parts"
     case .endless: "its recording has no end"
-    case .windowCut: "its recorder ended before all that was asked for was there"
+    case .windowCut: "its recording ended before all of the time that was asked for was over"
     case .endedEarly(let failure): "its recording ended early (\(failure))"
     case .silent(let endpoint): "nothing ever came from \(endpoint)"
     case .idle(let rule): "no message has the counter \(rule)"

@@ -39,7 +39,11 @@ struct RecordingWarning {
       text = "triggered (\(reason)): \(Self.window(event)) it are kept in \(Self.capture(event))"
     case "pinned":
       let segments = Units.count(event.number("segments") ?? 0, "segment")
-      text = "\(Self.capture(event)) has it: \(Self.window(event)) the trigger, \(segments)"
+      let all = "\(Self.window(event)) the trigger, \(segments)"
+      text =
+        event.number("cut") == nil
+        ? "\(Self.capture(event)) has it: \(all)"
+        : "\(Self.capture(event)) has what there was: \(all); the recording ended before the rest"
     case "pin_failed":
       text = "\(Self.capture(event)) could not be made: \(reason)"
     case "sync_failed":
