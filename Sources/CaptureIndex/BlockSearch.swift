@@ -5,7 +5,8 @@ import GRDB
 ///
 /// It looks at the messages that blocks of the index begin with, by bisection: some dozens in a capture of
 /// any size. Of one that cannot be read it takes the next that can. The segments that it looks at stay
-/// mapped for as long as it and what it found: no longer, since a ring cannot use those again.
+/// mapped in a pool, but for those of a ring, which cannot use them again then: for as long as this and what
+/// it found.
 package struct BlockSearch {
   /// A block by its first message that can be read.
   package struct Found {
@@ -43,9 +44,10 @@ package struct BlockSearch {
 
   /// Of blocks from the one with message `sequence` on. Throws `IndexError`, and `StoreError` where the
   /// segments of a ring cannot be listed.
-  package init(_ index: IndexReader, from sequence: UInt64 = 0) throws {
+  package init(_ index: IndexReader, from sequence: UInt64 = 0, pool: SegmentPool? = nil) throws {
     self.index = index
-    pool = SegmentPool(index.capture)
+    self.pool =
+      index.capture.isRing ? SegmentPool(index.capture) : pool ?? SegmentPool(index.capture)
     firstSegment = index.capture.isRing ? try index.capture.firstNumber ?? 0 : 0
     ids = try index.read { database in
       let row = try Row.fetchOne(

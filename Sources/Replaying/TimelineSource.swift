@@ -34,7 +34,7 @@ final class TimelineSource: @unchecked Sendable {
     }
     beginning = first?.unixNanoseconds
     firstSequence = first?.record.sequence ?? 0
-    let search = try BlockSearch(index, from: firstSequence)
+    let search = try BlockSearch(index, from: firstSequence, pool: pool)
     offsets = if let first { try BootOffsets(first, search) } else { BootOffsets() }
   }
 
@@ -53,7 +53,7 @@ final class TimelineSource: @unchecked Sendable {
   /// over are whole blocks, so that messages before the position may come first.
   func selection(from position: Int64?) throws -> Selection {
     guard let position else { return selection }
-    let block = try BlockSearch(index, from: firstSequence).last { segment, record in
+    let block = try BlockSearch(index, from: firstSequence, pool: pool).last { segment, record in
       var clock = self.clock
       return clock.position(of: record, in: segment) >= position
     }
@@ -64,7 +64,7 @@ final class TimelineSource: @unchecked Sendable {
 
   /// Where the recording ends: nanoseconds from position 0.
   func end() throws -> Int64 {
-    let search = try BlockSearch(index, from: firstSequence)
+    let search = try BlockSearch(index, from: firstSequence, pool: pool)
     guard let block = try search.last(beforeTime: selection.until ?? .max) else { return 0 }
     var clock = self.clock
     let end = clock.position(of: block.last, in: block.segment)
