@@ -93,7 +93,8 @@ package struct BlockSearch {
         sql: "SELECT max(id) AS id FROM block WHERE id BETWEEN ? AND ? AND first_time_ns < ?",
         arguments: [ids.lowerBound, ids.upperBound, time])?.optionalCount("id")
     }
-    return try last.flatMap { try first(in: $0...max($0, ids.upperBound)) }
+    // Where it cannot be read, the one before.
+    return try last.flatMap { id in try self.last { $1.sequence > UInt64(id) } }
   }
 
   /// The block behind another; nil where that is the last one that can be read.

@@ -85,6 +85,13 @@ import Testing
         try found(sequence, search)?.place.sequence == readable.last { $0 < sequence },
         "\(sequence)")
     }
+    // By time, the last one that can be read counts, too.
+    let end = try BlockSearch(whole).last(beforeTime: .max)
+    #expect(end?.place.sequence == readable.last)
+    try FileManager.default.removeItem(
+      atPath: CapturePath.segment(capture.path, places[places.count - 1].segment))
+    let left = places.filter { $0.segment != lost && $0.segment != places.last!.segment }
+    #expect(try BlockSearch(whole).last(beforeTime: .max)?.place.sequence == left.last?.sequence)
   }
 
   @Test func whereNothingIsNothingIsFound() throws {
