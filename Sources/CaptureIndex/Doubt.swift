@@ -14,6 +14,8 @@ public enum Doubt: Hashable, Sendable {
   case silent(endpoint: String)
   /// It was taken out of a ring, whose recording ended before all of the time asked for was over.
   case windowCut
+  /// A part of the time asked for had made room in that ring before it was asked for.
+  case windowLate
   /// A counter rule that no message's topic fitted.
   case idle(rule: String)
 }
@@ -37,8 +39,9 @@ extension IndexReader {
           doubts.append(.endless)
         }
       }
-      if let window = capture.manifest.window, window.isCut, !isBeingRecorded {
-        doubts.append(.windowCut)
+      if let window = capture.manifest.window {
+        if window.isCut, !isBeingRecorded { doubts.append(.windowCut) }
+        if window.late == true { doubts.append(.windowLate) }
       }
       // Captures of other programs tell nothing of connections.
       if parts > 0 { doubts += try silentEndpoints(database) }

@@ -78,6 +78,9 @@ struct IndexWalk {
   }
 
   private(set) var cursor: CaptureCursor
+
+  mutating func leaveRetired() { cursor.leaveRetired() }
+
   let rule: TopicRule
   let codecRules: [CodecRule]
   private let registry: CodecRegistry

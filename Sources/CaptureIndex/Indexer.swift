@@ -100,6 +100,9 @@ public final class Indexer {
     return age < nanoseconds
   }
 
+  /// Lets go of what has made room in a ring meanwhile, while it waits.
+  public func leaveRetired() { walk.leaveRetired() }
+
   /// Messages indexed so far.
   public var nextSequence: UInt64 { walk.cursor.nextSequence }
   /// Messages that were recorded and are not there any more.

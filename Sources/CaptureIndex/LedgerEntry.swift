@@ -160,7 +160,7 @@ extension StoredEvent {
   fileprivate static func mayHideLoss(_ kind: String, number: (String) -> Int64?) -> Bool {
     switch kind {
     case "disconnected", "queue_full", "paused", "sync_failed", "refused", "handshake_failed",
-      "cut_short", "recovered", "restart", "unreadable", "uncounted":
+      "ring_short", "cut_short", "recovered", "restart", "unreadable", "uncounted":
       true
     case "stalled": number("ms") ?? .max >= stallMillisecondsMin
     default: false

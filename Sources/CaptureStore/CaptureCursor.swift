@@ -106,6 +106,16 @@ public struct CaptureCursor {
     return retired
   }
 
+  /// Lets go of a segment of a ring that has made room, for whoever does not read on just now: its
+  /// file takes room for as long as somebody has it open. What is left of it is retired.
+  package mutating func leaveRetired() {
+    guard capture.isRing, pending == nil, !isMidway, let number = cursor?.segment.header.number,
+      case .some(.none) = try? capture.segmentFile(number)
+    else { return }
+    cursor = nil
+    segment = nil
+  }
+
   /// The messages that follow one another from here in `segment`; nil where something else has to
   /// be told first. `pass` goes on behind those that were taken of it.
   package var run: MessageRun? {

@@ -50,6 +50,7 @@ import Synchronization
   private var checkpointed: RecordPlace?
   private var isSyncFailureTold = false
   private var isLastSegmentTold = false
+  private var isShortageTold = false
   private var synchronizedEnd = 0
   /// A pin ends with the active segment: it is left as soon as there is another one.
   private var isRollDue = false
@@ -271,6 +272,10 @@ import Synchronization
       checkpointed = durable
       appendCheckpoint(durable)
     }
+    if let shortage = outlook.shortage, !isShortageTold {
+      isShortageTold = true
+      notices.append(.ringIsShort(shortage))
+    }
     if let failure = outlook.prepareFailure, !isLastSegmentTold {
       isLastSegmentTold = true
       notices.append(.lastSegment(failure))
@@ -301,10 +306,11 @@ import Synchronization
   }
 
   /// Pins that ended with the recording, after `finish`; `tend` tells of the others.
-  public func takePinOutcomes() -> [PinOutcome] { keeper.takeOutlook().pinOutcomes }
+  public func takePinOutcomes() -> [PinOutcome] { keeper.takePinOutcomes() }
 
   /// Makes a capture of its own of a part of a ring, in the background. From any thread.
-  public var pinner: @Sendable (PinRequest) -> Void {
+  /// False: the recording has ended, and nothing is made.
+  public var pinner: @Sendable (PinRequest) -> Bool {
     { [keeper] in keeper.pin($0) }
   }
 

@@ -17,6 +17,12 @@ struct DurablePlaces {
     }
   }
 
+  /// A segment whose own end says that a recovery wrote it. Another capture that has the same file may
+  /// have been recovered, and this one knows nothing of it.
+  mutating func add(endedAfterwards number: UInt64) {
+    recovered[number] = recovered[number] ?? number + 1
+  }
+
   func isRecovered(_ number: UInt64) -> Bool { recovered[number] != nil }
 
   /// Up to which offset a segment had been on stable storage; `.max` where all of it had been.

@@ -5,6 +5,11 @@ struct SegmentFooter {
   static let recordSize = RecordLayout.headerSize + RecordLayout.frameEntrySize + 8
 
   var nextSequence: UInt64
+  /// On the monotonic clock: when the segment was sealed, or its last record came where a recovery
+  /// ended it; nil for one that is to be written.
+  private(set) var time: Int64?
+
+  init(nextSequence: UInt64) { self.nextSequence = nextSequence }
 
   /// Lends the record's one frame.
   func withFrames<Result>(_ body: (Span<UnsafeRawBufferPointer>) -> Result) -> Result {
@@ -20,7 +25,7 @@ extension SegmentFooter {
   /// Reads a whole record; nil when it is no valid footer of that segment.
   init?(record: [UInt8], of segment: SegmentHeader) {
     guard record.count == Self.recordSize else { return nil }
-    let next: UInt64? = unsafe record.withUnsafeBytes { bytes in
+    let found: (next: UInt64, time: Int64)? = unsafe record.withUnsafeBytes { bytes in
       func word(_ offset: Int) -> UInt32 {
         UInt32(littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
       }
@@ -32,14 +37,22 @@ extension SegmentFooter {
           .check(salt: segment.salt) == word(RecordLayout.headerCheckOffset),
         unsafe checksum(body, seed: segment.salt) == word(RecordLayout.bodyCheckOffset)
       else { return nil }
-      return segment.firstSequence &+ UInt64(word(RecordLayout.sequenceOffset))
+      let time = Int64(
+        littleEndian: unsafe bytes.loadUnaligned(
+          fromByteOffset: RecordLayout.timeOffset, as: Int64.self))
+      return (segment.firstSequence &+ UInt64(word(RecordLayout.sequenceOffset)), time)
     }
-    guard let next else { return nil }
-    nextSequence = next
+    guard let found else { return nil }
+    nextSequence = found.next
+    time = found.time
   }
 
-  /// The whole record, for a segment that is ended without its writer.
-  func record(firstSequence: UInt64, salt: UInt32) -> [UInt8] {
+  /// In its flags: a recovery wrote it, behind what it found.
+  static let recoveredFlag: UInt8 = 1
+
+  /// The whole record, for a segment that is ended without its writer. `time`: of its last record, on
+  /// the monotonic clock of that boot.
+  func record(firstSequence: UInt64, salt: UInt32, time: Int64) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: Self.recordSize)
     unsafe bytes.withUnsafeMutableBytes { bytes in
       let base = bytes.baseAddress!
@@ -50,8 +63,8 @@ extension SegmentFooter {
       unsafe base.storeWord(nextSequence, at: frame)
       let bodyCheck = unsafe checksum(UnsafeRawBufferPointer(rebasing: bytes[body...]), seed: salt)
       let description = RecordDescription(
-        kind: .footer, sequence: nextSequence,
-        monotonicNanoseconds: CaptureClock.monotonicNanoseconds())
+        kind: .footer, flags: Self.recoveredFlag, sequence: nextSequence,
+        monotonicNanoseconds: time)
       unsafe description.writeHeader(
         to: base, length: Self.recordSize, frameCount: 1, bodyCheck: bodyCheck,
         firstSequence: firstSequence, salt: salt)

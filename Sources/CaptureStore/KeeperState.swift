@@ -14,10 +14,12 @@ struct KeeperState {
   /// In a ring: those older still.
   var ring: SegmentRing?
   /// When a segment of a ring made room last, and how old its last message was then.
-  var lastRoom: (time: Int64, age: Int64) = (0, .max)
+  var lastRoom: (time: Int64, age: Int64)?
   /// Windows of the recording that become captures of their own.
   var pins: [Pin] = []
   var pinOutcomes: [PinOutcome] = []
+  /// The last of them have ended with the recording.
+  var arePinsOver = false
   /// The writer is to go on in the next segment, for a pin that ends with this one.
   var isRollAsked = false
   var nextNumber: UInt64
@@ -25,6 +27,10 @@ struct KeeperState {
   var roomNeeded = 0
   var growFailure: StoreError?
   var prepareFailure: StoreError?
+  /// Room was made in a ring, and others have its file still: not to be tried before.
+  var retryTime: Int64?
+  /// What made a ring keep less than its limits say.
+  var shortage: StoreError?
   var activeFailure: StoreError?
   var syncFailure: StoreError?
   /// Segments whose sync failed, by number: they are not sealed as if nothing had happened.
@@ -34,7 +40,8 @@ struct KeeperState {
   var durable: RecordPlace?
   var syncsAsked = 0
   var syncsMade = 0
-  var isStopping = false
+  /// When the writer left the last one, on the monotonic clock; nil while it writes.
+  var stopped: Int64?
   var isAheadDone = false
   var isBehindDone = false
 }
@@ -51,6 +58,8 @@ struct RetiredSegment {
 }
 
 extension KeeperState {
+  var isStopping: Bool { stopped != nil }
+
   /// All but the active one, the oldest first.
   var segmentsLeft: [SegmentRing.Entry] {
     (ring?.entries ?? []) + unsealed.filter { !$0.isGone }.map { SegmentRing.Entry($0) }
@@ -90,7 +99,33 @@ extension KeeperState {
     return .failure(failure)
   }
 
+  /// Has the oldest segment of a ring go, though its limits let it stay.
+  mutating func makeRoom(for error: StoreError) {
+    ring?.isShort = true
+    shortage = shortage ?? error
+  }
+
+  /// Whether what made room in a ring takes room still, but not for long: who seals it leaves it, and
+  /// who reads it goes on, the recording's own index first of all.
+  func isRoomComing(within span: Int64) -> Bool {
+    if isGoneBeingSealed { return true }
+    guard let lastRoom else { return false }
+    return CaptureClock.monotonicNanoseconds() - lastRoom.time < span
+  }
+
+  private var isGoneBeingSealed: Bool {
+    sealing.map { $0.isGone && !isPinned($0.segment) } ?? false
+  }
+
+  /// Whether it is too early to try again what there was no room for.
+  var isAwaitingRoom: Bool {
+    guard let retryTime else { return false }
+    return isGoneBeingSealed || CaptureClock.monotonicNanoseconds() < retryTime
+  }
+
+  /// In a ring that may be what makes room for what there was none for.
   mutating func retireActive(nextSequence: UInt64) {
+    if ring != nil { prepareFailure = nil }
     retired.append(
       RetiredSegment(
         segment: active, nextSequence: nextSequence, time: CaptureClock.monotonicNanoseconds()))
@@ -128,10 +163,21 @@ extension KeeperState {
     pin.linked.sorted().lazy.compactMap { abandoned[$0] }.first
   }
 
-  /// Whether the active segment has messages of the window.
-  func isActiveWanted(by pin: Pin) -> Bool {
-    active.committedSequence.load(ordering: .relaxed) > active.firstSequence
-      && active.startTime <= pin.request.until
+  /// The segments of a pin's time that it does not have yet, the oldest first. The active one is
+  /// among them: so the pin has all that comes, though its recorder may be killed.
+  func segments(wantedBy pin: Pin) -> [SegmentRing.Entry] {
+    let active = RetiredSegment(
+      segment: active, nextSequence: active.committedSequence.load(ordering: .relaxed), time: .max)
+    let request = pin.request
+    return (segmentsLeft + [SegmentRing.Entry(active)]).filter {
+      $0.ended >= request.from && $0.begun <= request.until && !pin.linked.contains($0.number)
+    }
+  }
+
+  /// Whether a segment that has made room had messages since a time on the monotonic clock.
+  func hasMadeRoom(since time: Int64) -> Bool {
+    guard let lastRoom else { return false }
+    return lastRoom.time - lastRoom.age >= time
   }
 }
 

@@ -30,9 +30,9 @@ final class KeeperWork: Sendable {
     case prepare(number: UInt64, recycling: SegmentRing.Entry?, isShort: Bool)
     case remove(SegmentRing.Entry)
     case grow(SegmentWriter, size: Int)
-    case begin(Pin, with: Manifest.Beginning)
+    case begin(Pin, with: Manifest.Beginning, isLate: Bool)
     case link([SegmentRing.Entry], Pin)
-    case end(Pin)
+    case end(Pin, recordedUntil: Int64)
     case stop(unused: [SegmentWriter])
   }
 
@@ -83,6 +83,7 @@ final class KeeperWork: Sendable {
         ? .prepare(number: state.nextNumber, recycling: oldest, isShort: isShort)
         : .remove(oldest)
     }
+    if state.isAwaitingRoom { return nil }
     if isGrowthDue {
       state.isGrowing = true
       return .grow(state.spares.removeFirst(), size: state.roomNeeded)
@@ -109,19 +110,25 @@ final class KeeperWork: Sendable {
       } catch {
         let isHelped = error.isShortOfSpace && canRingMakeRoom(of: 1)
         tell { state in
-          if isHelped { state.ring?.isShort = true } else { state.prepareFailure = error }
+          if isHelped {
+            state.makeRoom(for: error)
+          } else if error.isShortOfSpace && state.isRoomComing(within: patience) {
+            state.retryTime = CaptureClock.monotonicNanoseconds() + Self.retryInterval
+          } else {
+            state.prepareFailure = error
+          }
         }
       }
     case .remove(let old):
       makeRoom(of: old)
     case .grow(let spare, let size):
       grow(spare, to: size)
-    case .begin(let pin, let first):
-      pin.begin(with: first, ofCapture: settings.capture)
+    case .begin(let pin, let first, let isLate):
+      pin.begin(with: first, isLate: isLate, ofCapture: settings.capture)
     case .link(let segments, let pin):
       for segment in segments { pin.link(segment) }
-    case .end(let pin):
-      let outcome = pin.end()
+    case .end(let pin, let recordedUntil):
+      let outcome = pin.end(recordedUntil: recordedUntil)
       tell { $0.pinOutcomes.append(outcome) }
     case .stop(let unused):
       for segment in unused { remove(segment.path) }
@@ -142,11 +149,13 @@ final class KeeperWork: Sendable {
       let isHelped =
         error.isShortOfSpace
         && canRingMakeRoom(of: missingSpace(error, for: size - spare.capacity))
-      state.withLock { state in
+      tell { state in
         state.spares.insert(spare, at: 0)
         state.isGrowing = false
         if isHelped {
-          state.ring?.isShort = true
+          state.makeRoom(for: error)
+        } else if error.isShortOfSpace && state.isRoomComing(within: patience) {
+          state.retryTime = CaptureClock.monotonicNanoseconds() + Self.retryInterval
         } else {
           state.growFailure = error
           state.roomNeeded = 0
@@ -154,6 +163,11 @@ final class KeeperWork: Sendable {
       }
     }
   }
+
+  /// How long the room that a ring made is waited for, and how often it is looked for. Without
+  /// threads nobody else has its file.
+  private var patience: Int64 { settings.schedule == .threads ? 5 * Self.second : 0 }
+  private static let retryInterval: Int64 = 5_000_000
 
   /// Whether segments of the ring leave so much room where they go: one of a pin, too, stays.
   private func canRingMakeRoom(of size: Int) -> Bool {
@@ -290,21 +304,28 @@ final class KeeperWork: Sendable {
 
   // MARK: - Pins
 
-  func pin(_ request: PinRequest) {
+  /// False: the recording has ended.
+  func pin(_ request: PinRequest) -> Bool {
     let pin = Pin(request, files: settings.files)
-    state.withLock { $0.pins.append(pin) }
+    return state.withLock { state in
+      if state.arePinsOver { return false }
+      state.pins.append(pin)
+      return true
+    }
   }
 
   /// What is left of them when everything is sealed.
   func endPins() {
-    let pins = state.withLock { state in
+    // Those that came when everything was about to be sealed have nothing yet.
+    while let work = state.withLock(pinWork) { perform(work) }
+    let (pins, stopped) = state.withLock { state in
       defer { state.pins = [] }
-      return state.pins
+      state.arePinsOver = true
+      return (state.pins, state.stopped)
     }
-    // One that came too late to be begun leaves nothing.
-    let outcomes = pins.filter(\.isBegun).map { pin in
+    let outcomes = pins.map { pin in
       if let failure = state.withLock({ $0.syncFailure(of: pin) }) { pin.fail(failure) }
-      return pin.end()
+      return pin.end(recordedUntil: stopped ?? CaptureClock.monotonicNanoseconds())
     }
     state.withLock { $0.pinOutcomes += outcomes }
   }
@@ -312,21 +333,20 @@ final class KeeperWork: Sendable {
   /// What the first pin needs that needs anything now.
   private func pinWork(_ state: inout KeeperState) -> AheadWork? {
     guard !state.pins.isEmpty else { return nil }
-    let now = CaptureClock.monotonicNanoseconds()
-    let segments = state.segmentsLeft
+    let now = state.stopped ?? CaptureClock.monotonicNanoseconds()
     for (index, pin) in state.pins.enumerated() {
-      let wanted = segments.filter {
-        $0.ended >= pin.request.from && !pin.linked.contains($0.number)
-      }
+      let wanted = state.segments(wantedBy: pin)
       if !pin.isBegun {
         let (number, sequence) =
           wanted.first.map { ($0.number, $0.firstSequence) }
           ?? (state.active.number, state.active.firstSequence)
-        return .begin(pin, with: Manifest.Beginning(segment: number, sequence: sequence))
+        return .begin(
+          pin, with: Manifest.Beginning(segment: number, sequence: sequence),
+          isLate: state.hasMadeRoom(since: pin.request.from))
       }
       if !wanted.isEmpty && pin.failure == nil && !pin.isOver { return .link(wanted, pin) }
       guard now >= pin.request.until || state.isStopping || pin.failure != nil else { continue }
-      if state.isActiveWanted(by: pin), pin.failure == nil, !state.isStopping {
+      if pin.linked.contains(state.active.number), pin.failure == nil, !state.isStopping {
         if !state.isRollAsked {
           state.isRollAsked = true
           news.wrappingAdd(1, ordering: .relaxed)
@@ -339,7 +359,7 @@ final class KeeperWork: Sendable {
       guard pin.linked.isDisjoint(with: unsealed) || pin.failure != nil else { continue }
       state.pins.remove(at: index)
       if let failure = state.syncFailure(of: pin) { pin.fail(failure) }
-      return .end(pin)
+      return .end(pin, recordedUntil: now)
     }
     return nil
   }
@@ -407,7 +427,7 @@ final class KeeperWork: Sendable {
     guard settings.ring != nil, settings.sync != .always, settings.schedule == .threads,
       !state.isStopping, state.pins.isEmpty, !isDiskBehind(state)
     else { return false }
-    let (time, age) = state.lastRoom
+    guard let (time, age) = state.lastRoom else { return false }
     return age < Self.lapMin && CaptureClock.monotonicNanoseconds() - time < Self.lapMin
   }
 

@@ -47,12 +47,19 @@ public struct Manifest: Codable, Hashable, Sendable {
     /// RFC 3339, like the others.
     public var from: String
     public var until: String
-    /// When everything of it that was recorded was there; nil where the recorder ended before.
+    /// Until when it was recorded, once all of that is there; nil where the recorder ended before.
     public var ended: String?
+    /// True where a part of that time had been recorded and had made room in the ring already.
+    public var late: Bool?
+    /// Whether the recording ended before `until`, by a clock that nobody sets; nil for not known.
+    public var cut: Bool?
+    /// What kept it from being what was asked for.
+    public var failure: String?
 
     /// Whether the recording ended before all of that time was over.
     public var isCut: Bool {
       guard let ended else { return true }
+      if let cut { return cut }
       // All of one length and of UTC: texts are in the order of their times.
       return ended < until
     }

@@ -16,9 +16,10 @@ struct PageReadAhead {
   private static let learningNanoseconds: Int64 = 1_000_000_000
   private let begun: Int64
 
-  private var segment: SegmentWriter?
+  // Not kept: one that made room in a ring has its room for as long as somebody has it.
+  private weak var segment: SegmentWriter?
   private var populatedEnd = 0
-  private var spare: SegmentWriter?
+  private weak var spare: SegmentWriter?
   private var spareEnd = 0
   private var lastEnd = 0
   private var lastTime: Int64

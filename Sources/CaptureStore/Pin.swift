@@ -43,6 +43,10 @@ public struct PinOutcome: Hashable, Sendable {
   /// was asked for where a ring is shorter, or the recording.
   public var before: Int64
   public var after: Int64
+  /// Those before that time that were asked for.
+  public var beforeAsked: Int64
+  /// The beginning of the window had made room in the ring already.
+  public var isLate: Bool
   /// The recording ended before the time that was asked for was over.
   public var isCut: Bool
   public var failure: StoreError?
@@ -56,9 +60,11 @@ final class Pin: @unchecked Sendable {
   private var lock: CaptureLock?
   /// The numbers of the segments that it has.
   private(set) var linked: Set<UInt64> = []
-  /// When the first of them began and the last one ended, on the monotonic clock.
+  /// When the first of them began, on the monotonic clock.
   private var begun: Int64?
-  private var ended = Int64.min
+  private var lastEnd = Int64.min
+  /// One segment follows another at once.
+  private static let pauseMin: Int64 = 100_000_000
   private(set) var failure: StoreError?
   /// It has all that it will have.
   var isOver = false
@@ -70,13 +76,15 @@ final class Pin: @unchecked Sendable {
 
   var isBegun: Bool { manifest != nil || failure != nil }
 
-  /// Makes the capture, which has nothing yet.
-  func begin(with first: Manifest.Beginning, ofCapture path: String) {
+  /// Makes the capture, which has nothing yet. `isLate`: what it begins with is not the beginning
+  /// of the window, for that is gone.
+  func begin(with first: Manifest.Beginning, isLate: Bool, ofCapture path: String) {
     attempt { () throws(StoreError) in
       var manifest = try Manifest.load(capture: path, files: files)
       manifest.keep = nil
       manifest.begins = first
       manifest.window = request.window
+      manifest.window?.late = isLate ? true : nil
       manifest.labels.merge(request.labels) { $1 }
       try CaptureWriter.makeCaptureDirectory(request.path, files)
       lock = try CaptureLock(request.path, files)
@@ -97,37 +105,43 @@ final class Pin: @unchecked Sendable {
     try? Capture(path: request.path, files: files).add(schemas)
   }
 
-  /// Gives a segment its second name. The oldest comes first.
+  /// Gives a segment its second name, be it full or the one that is being written. The oldest comes
+  /// first.
   func link(_ segment: SegmentRing.Entry) {
     guard !linked.contains(segment.number) else { return }
     attempt { () throws(StoreError) in
       try files.link(segment.path, to: CapturePath.segment(request.path, segment.number))
       linked.insert(segment.number)
-      begun = begun ?? segment.begun
-      ended = segment.ended
+      // Behind a time that nobody recorded it begins anew.
+      if begun == nil || segment.begun - Self.pauseMin > lastEnd { begun = segment.begun }
+      lastEnd = segment.ended
     }
   }
 
   /// What it has is not all that it says, or may not stay.
   func fail(_ error: StoreError) { failure = failure ?? error }
 
-  /// Makes sure of what it has, and lets others have it.
-  func end() -> PinOutcome {
-    let isCut = CaptureClock.monotonicNanoseconds() < request.until
+  /// Makes sure of what it has, and lets others have it. `recordedUntil`: on the monotonic clock.
+  func end(recordedUntil: Int64) -> PinOutcome {
     attempt { () throws(StoreError) in
       guard var manifest else { return }
       try files.synchronizeDirectory(CapturePath.segments(request.path))
-      manifest.window?.ended = Manifest.text(unixNanoseconds: CaptureClock.unixNanoseconds())
+      manifest.window?.end(recordedUntil, isCut: recordedUntil < request.until)
       try manifest.save(capture: request.path, files: files)
       try files.synchronizeDirectory(request.path)
+    }
+    if let failure, var manifest {
+      manifest.window?.failure = failure.description
+      try? manifest.save(capture: request.path, files: files)
     }
     lock = nil
     let time = request.time
     return PinOutcome(
       path: request.path, segments: linked.count,
       before: begun.map { max(0, time - max($0, request.from)) } ?? 0,
-      after: linked.isEmpty ? 0 : max(0, min(ended, request.until) - time), isCut: isCut,
-      failure: failure)
+      after: linked.isEmpty ? 0 : max(0, min(recordedUntil, request.until) - time),
+      beforeAsked: request.before, isLate: manifest?.window?.late == true,
+      isCut: recordedUntil < request.until, failure: failure)
   }
 
   /// Nothing is tried any more once something failed.
@@ -138,6 +152,16 @@ final class Pin: @unchecked Sendable {
     } catch {
       failure = error
     }
+  }
+}
+
+extension Manifest.Window {
+  /// `time`: on the monotonic clock.
+  fileprivate mutating func end(_ time: Int64, isCut: Bool) {
+    let now = ClockPair.now()
+    ended = Manifest.text(
+      unixNanoseconds: now.unixNanoseconds - (now.monotonicNanoseconds - time))
+    cut = isCut
   }
 }
 

@@ -211,15 +211,10 @@ private struct RecoverySurvey {
 
   init(_ capture: Capture) throws(StoreError) {
     var endedBehind: [Segment] = []
-    var unusedInFront: [Capture.SegmentFile] = []
     for file in try capture.segmentFiles() {
       do throws(StoreError) {
         guard let segment = try capture.openSegment(file.path) else {
-          if capture.isRing && nextNumber == 0 {
-            unusedInFront.append(file)
-          } else {
-            try addUnused(file, capture.files)
-          }
+          try addUnused(file, capture.files)
           continue
         }
         nextNumber = file.number + 1
@@ -233,12 +228,6 @@ private struct RecoverySurvey {
         nextNumber = file.number + 1
         unreadable.append(.damagedSegment(path: path, reason: reason))
       }
-    }
-    // In front of all others, in a ring, is what was about to be used again for another number.
-    if nextNumber > 0 {
-      unused = unusedInFront + unused
-    } else {
-      for file in unusedInFront { try addUnused(file, capture.files) }
     }
     for number in try Self.tornNumbers(capture) { nextNumber = max(nextNumber, number + 1) }
     try judge(endedBehind, capture.files)
@@ -275,14 +264,27 @@ private struct RecoverySurvey {
   }
 
   /// Whether a file that was not in use, by its first page, holds anything. One that is used again
-  /// says with which salt its records would come, and only they count.
+  /// says with which salt its records would come, and only they count; or that it is about to be.
   private static func hasContent(
     _ file: Capture.SegmentFile, _ files: FileSystem
   ) throws(StoreError) -> Bool {
     if let prepared = try Segment(prepared: file.path, files: files) {
       return prepared.search(from: RecordLayout.firstOffset).header != nil
     }
+    if try isWithdrawn(file, files) { return false }
     return try files.contentEnd(file.path, from: 0) > 0
+  }
+
+  private static func isWithdrawn(
+    _ file: Capture.SegmentFile, _ files: FileSystem
+  ) throws(StoreError) -> Bool {
+    let descriptor = try files.open(file.path, O_RDONLY)
+    defer { files.close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 8)
+    guard try files.read(descriptor, file.path, at: 0, into: &bytes) == bytes.count else {
+      return false
+    }
+    return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } == SegmentLayout.withdrawnMagic
   }
 
   private static func tornNumbers(_ capture: Capture) throws(StoreError) -> [UInt64] {

@@ -102,23 +102,37 @@ extension SegmentRing {
     self.init(retention: retention)
     let now = ClockPair.now()
     var nextSequence: UInt64 = 0
-    var ended = now.monotonicNanoseconds
+    var nextBegun = now.monotonicNanoseconds
     // From the newest on: what a segment begins with is what the one before it ended with.
     for file in try capture.segmentFiles().reversed() {
-      let header = try? capture.openSegment(file.path)?.header
-      let begun = header.map {
-        now.monotonicNanoseconds - (now.unixNanoseconds - $0.clock.unixNanoseconds)
+      let segment = try? capture.openSegment(file.path)
+      let header = segment?.header
+      // Whatever the clock was set to meanwhile, they follow one another.
+      let begun = min(header.map { $0.clock.monotonicTime(now) } ?? nextBegun, nextBegun)
+      var ended = nextBegun
+      if let header, let time = (try? segment?.lastFooter())??.time {
+        let span = max(0, time.subtractingReportingOverflow(header.clock.monotonicNanoseconds).0)
+        ended = min(begun.addingReportingOverflow(span).0, nextBegun)
       }
       if file.number < activeNumber {
         entries.append(
           Entry(
             path: file.path, number: file.number, size: file.size,
             firstSequence: header?.firstSequence ?? nextSequence, nextSequence: nextSequence,
-            begun: begun ?? ended, ended: ended))
+            begun: begun, ended: max(begun, ended)))
       }
       nextSequence = header?.firstSequence ?? nextSequence
-      ended = begun ?? ended
+      nextBegun = begun
     }
     entries.reverse()
+  }
+}
+
+extension ClockPair {
+  /// Its moment on the monotonic clock of this boot: as it was read there, whatever the time of day was
+  /// set to since; for one of another boot by the time of day.
+  fileprivate func monotonicTime(_ now: ClockPair) -> Int64 {
+    if bootID == now.bootID, bootID != 0 { return monotonicNanoseconds }
+    return now.monotonicNanoseconds - (now.unixNanoseconds - unixNanoseconds)
   }
 }

@@ -30,6 +30,8 @@ struct SegmentFindings: Sendable {
   private(set) var durable: [UInt64: Int] = [:]
   /// Segments that events in this one tell to have been ended after the fact.
   private(set) var segmentsRecovered: Set<UInt64> = []
+  /// Its footer is that of a recovery.
+  private(set) var isEndedAfterwards = false
   private(set) var problemsOmitted = 0
   /// Endpoints that the manifest does not have: told once each.
   private var endpointsUnknown: Set<UInt16> = []
@@ -227,6 +229,8 @@ struct SegmentFindings: Sendable {
   /// The footer's frame, and what it says of the messages.
   private mutating func checkFooter(_ segment: Segment, at offset: Int, _ cursor: SegmentCursor) {
     let next = cursor.footerNextSequence ?? nextSequence
+    let flags = segment.load(UInt8.self, at: offset + RecordLayout.flagsOffset)
+    isEndedAfterwards = flags & SegmentFooter.recoveredFlag != 0
     let frame = offset + RecordLayout.headerSize + RecordLayout.frameEntrySize
     if cursor.offset - offset != SegmentFooter.recordSize
       || segment.load(UInt64.self, at: frame) != next

@@ -28,6 +28,10 @@ enum SegmentLayout {
   /// `\x89ZCAP\r\n\x1a`: not text, and damaged visibly by whoever treats it as text.
   static let magic: UInt64 = 0x1A0A_0D50_4143_5A89
 
+  /// Instead of it while a file becomes that of another segment: its first 4 bytes are not stored,
+  /// as in one that is not in use, and the others are no one else's.
+  static let withdrawnMagic: UInt64 = 0x5A89_0A1A_0000_0000
+
   static let versionOffset = 8
   static let checkOffset = 12
   static let incompatibleFeaturesOffset = 16

@@ -42,7 +42,7 @@ final class SegmentKeeper: Sendable {
   /// Without `finish`: the threads end, and the active segment stays without an end.
   deinit {
     let isFinished = work.state.withLock { state in
-      defer { state.isStopping = true }
+      defer { state.stopped = CaptureClock.monotonicNanoseconds() }
       return state.isStopping
     }
     if !isFinished { for thread in threads { thread.join() } }
@@ -57,6 +57,8 @@ final class SegmentKeeper: Sendable {
     var durable: RecordPlace?
     /// There will be no further segment; asked again every second.
     var prepareFailure: StoreError?
+    /// What made a ring keep less than its limits say.
+    var shortage: StoreError?
     /// Writing on into the active segment would end in SIGBUS.
     var activeFailure: StoreError?
     /// Something may not be on stable storage, and nothing will ever tell that it is.
@@ -69,19 +71,31 @@ final class SegmentKeeper: Sendable {
 
   func takeOutlook() -> Outlook {
     work.state.withLock { state in
-      defer { state.pinOutcomes = [] }
+      // Who has that to tell hears of nothing else, and asks again when it is over.
+      defer { if state.activeFailure == nil { state.pinOutcomes = [] } }
       return Outlook(
-        durable: state.durable, prepareFailure: state.prepareFailure,
+        durable: state.durable,
+        // With a spare there is one; and in a ring there may be room behind that.
+        prepareFailure: state.spares.isEmpty ? state.prepareFailure : nil,
+        shortage: state.shortage,
         activeFailure: state.activeFailure, syncFailure: state.syncFailure,
         isRollAsked: state.isRollAsked, pinOutcomes: state.pinOutcomes)
+    }
+  }
+
+  /// Pins that ended since the last look.
+  func takePinOutcomes() -> [PinOutcome] {
+    work.state.withLock { state in
+      defer { state.pinOutcomes = [] }
+      return state.pinOutcomes
     }
   }
 
   /// What is known to be on stable storage.
   var durable: RecordPlace? { work.state.withLock { $0.durable } }
 
-  /// Begins a pin. From any thread.
-  func pin(_ request: PinRequest) { work.pin(request) }
+  /// Begins a pin; false where it is too late. From any thread.
+  func pin(_ request: PinRequest) -> Bool { work.pin(request) }
 
   /// Whether `roll` would not wait.
   var hasSpare: Bool { work.state.withLock { !$0.spares.isEmpty } }
@@ -138,7 +152,7 @@ final class SegmentKeeper: Sendable {
   func finish(nextSequence: UInt64) throws(StoreError) {
     work.state.withLock { state in
       state.retireActive(nextSequence: nextSequence)
-      state.isStopping = true
+      state.stopped = CaptureClock.monotonicNanoseconds()
     }
     let step = { self.work.stepAhead() || self.work.stepBehind() }
     wait(doing: step) { $0.isAheadDone && $0.isBehindDone ? () : nil }

@@ -132,13 +132,21 @@ import Synchronization
       clock: .now(), allocatedSize: UInt64(capacity), isRecycled: isRecycled)
   }
 
-  /// Stores the first page but for its first 4 bytes.
+  /// Stores the first page but for its first 4 bytes, and the next 4 last: until then a page that is
+  /// used again says so.
   private func store(_ header: SegmentHeader) {
     var page = [UInt8](repeating: 0, count: SegmentLayout.headerSize)
     unsafe page.withUnsafeMutableBytes { unsafe header.write(to: $0) }
     unsafe page.withUnsafeBytes { page in
-      unsafe (base + 4).copyMemory(from: page.baseAddress! + 4, byteCount: page.count - 4)
+      unsafe (base + 8).copyMemory(from: page.baseAddress! + 8, byteCount: page.count - 8)
     }
+    publish(UInt32(truncatingIfNeeded: SegmentLayout.magic >> 32), at: 4)
+  }
+
+  /// Takes a segment out of use, by one store: its file is about to be another one.
+  private func withdraw() {
+    unsafe base.assumingMemoryBound(to: Atomic<UInt64>.self)
+      .pointee.store(SegmentLayout.withdrawnMagic.littleEndian, ordering: .releasing)
   }
 
   typealias Description = RecordDescription
@@ -347,7 +355,7 @@ extension SegmentWriter {
     guard hasOneName else { return nil }
     let newPath = "\(directory)/\(CapturePath.segmentName(number))"
     let next = SegmentWriter(takingOver: self, path: newPath, number: number)
-    publish(0, at: 0)
+    withdraw()
     next.store(next.makeHeader(captureID: header.captureID, firstSequence: 0))
     do throws(StoreError) {
       try mapping.synchronize(0..<SegmentLayout.headerSize)

@@ -54,6 +54,8 @@ public enum StorageNotice: Hashable, Sendable {
   case pinned(PinOutcome)
   /// No segment can be made any more; recording ends when the present one is full.
   case lastSegment(StoreError)
+  /// The disk has no room for all that a ring is to keep: it keeps what fits. Said once.
+  case ringIsShort(StoreError)
   /// A sync failed: nothing from here on is known to be on stable storage.
   case syncFailed(StoreError)
 }

@@ -6,6 +6,8 @@ struct UnendedSegment {
   private let salt: UInt32
   private let firstSequence: UInt64
   private(set) var ending: Recovery.Ending
+  /// Of its last record, or of its beginning, on the monotonic clock.
+  private let lastTime: Int64
   /// What its own checkpoints say of it and of those before: offsets by segment.
   private(set) var durable: [UInt64: Int] = [:]
   private let damages: [Damage]
@@ -28,6 +30,7 @@ struct UnendedSegment {
     var end = RecordLayout.firstOffset
     var damages: [Damage] = []
     var isAtEnd = false
+    var lastTime = segment.header.clock.monotonicNanoseconds
     while !isAtEnd {
       switch cursor.next() {
       case .record(let record):
@@ -42,6 +45,7 @@ struct UnendedSegment {
           durable[place.segment] = max(durable[place.segment] ?? 0, place.offset)
         }
         end = record.end
+        lastTime = record.monotonicNanoseconds
       case .damage(let damage):
         if let sequence = damage.sequence { next = max(next, sequence + 1) }
         damages.append(damage)
@@ -72,6 +76,7 @@ struct UnendedSegment {
       contentEnd = max(end, try files.contentEnd(path, from: end))
     }
     self.damages = damages
+    self.lastTime = lastTime
     ending = Recovery.Ending(
       segment: number, offset: end, nextSequence: next, tornBytes: contentEnd - end,
       damagedBytes: damages.reduce(0) { $1.range.upperBound <= end ? $0 + $1.range.count : $0 },
@@ -116,7 +121,7 @@ struct UnendedSegment {
     var end = ending.offset
     if !hasFooter {
       let footer = SegmentFooter(nextSequence: ending.nextSequence)
-        .record(firstSequence: firstSequence, salt: salt)
+        .record(firstSequence: firstSequence, salt: salt, time: lastTime)
       try files.synchronize(file, path)
       try files.write(footer, to: file, path, at: end)
       try files.synchronize(file, path)

@@ -20,6 +20,9 @@ struct VerificationJudge {
       durable.add(finding.durable, by: finding.file.number)
       durable.add(recovered: finding.segmentsRecovered, by: finding.file.number)
     }
+    for finding in findings where finding.isEndedAfterwards {
+      durable.add(endedAfterwards: finding.file.number)
+    }
   }
 
   mutating func verdict(known: RecordPlace?) -> Verification {

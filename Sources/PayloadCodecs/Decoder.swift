@@ -43,6 +43,9 @@ public struct DecodingError: Error, Hashable, Sendable, CustomStringConvertible 
 public struct DecodingLimits: Hashable, Sendable {
   /// Values inside values. Deeper data is not made by people, and each level costs stack.
   public var depth = 128
+  /// Keys that are values, inside keys that are. Each level doubles the backslashes of what is in it: a
+  /// few bytes could ask for a second of work.
+  public var keyDepth = 8
   /// Values of any kind, containers and keys too. Bounds the time: some tens of nanoseconds each. A
   /// payload may point at the same value many times, so the size of a payload bounds nothing.
   public var values = 4_000_000

@@ -213,7 +213,10 @@ extension JSONOutput {
 
   /// Begins a name that is any value: the value that is written next is the key, up to
   /// ``endValueKey(at:)``, and its JSON as text is the name.
-  public mutating func beginValueKey() {
+  public mutating func beginValueKey(at offset: Int) throws(DecodingError) {
+    if openKeys.count >= limits.keyDepth {
+      throw DecodingError(.limit, at: offset, "keys nested too deep")
+    }
     openKeys.append(OpenKey(start: bytes.count, depth: open.count))
   }
 
@@ -234,7 +237,7 @@ extension JSONOutput {
   public mutating func key(
     at offset: Int, _ write: (inout JSONOutput) throws(DecodingError) -> Void
   ) throws(DecodingError) {
-    beginValueKey()
+    try beginValueKey(at: offset)
     try write(&self)
     try endValueKey(at: offset)
   }

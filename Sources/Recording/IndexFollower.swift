@@ -86,6 +86,7 @@ final class IndexFollower: Sendable {
       var isBehind = true
       while isBehind {
         let isWaiting = try !isLast && indexer.isLapped(within: lapNanosecondsMin)
+        if isWaiting { indexer.leaveRetired() }
         isBehind = try !isWaiting && indexer.advance() == .behind
         progress(isWaiting)
       }

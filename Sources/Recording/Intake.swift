@@ -29,6 +29,9 @@ import ZeroMQ
   private(set) var reason = RecordingSummary.Reason.stopped
   private(set) var failure: StoreError?
   private(set) var isCutShort = false
+  /// Captures of windows that ended, and those among them that could not be made.
+  private(set) var windows = 0
+  private(set) var windowsFailed = 0
 
   private let plan: RecordingPlan
   /// As they are in the manifest.
@@ -103,7 +106,7 @@ import ZeroMQ
     pinHeldBack(CaptureClock.monotonicNanoseconds())
     try readMonitors(CaptureClock.monotonicNanoseconds())
     tellConnections(CaptureClock.monotonicNanoseconds())
-    for event in pinner.takeEvents() { ledger.tell(event) }
+    tellTriggers()
     if isCutShort { ledger.tell(StoredEvent("cut_short")) }
     ledger.tell(ended(reason.rawValue, failure?.description))
   }
@@ -202,8 +205,11 @@ import ZeroMQ
           bytesTimed = writer.frameBytes
         }
         sharing -= 1
-        guard record(message, endpoint: endpoint, at: now) else { break }
-        if hasTopicTriggers { lookForTrigger(message, at: now) }
+        let stored = writer.messageCount
+        let goesOn = record(message, endpoint: endpoint, at: now)
+        // The last one may be one of those; one that was refused is in no window.
+        if hasTopicTriggers, writer.messageCount > stored { lookForTrigger(message, at: now) }
+        guard goesOn else { break }
       }
       counters.add(taken, endpoint: endpoint)
       count += taken
@@ -273,6 +279,7 @@ extension Intake {
         switch notice {
         case .pinned(let outcome): tell(outcome)
         case .lastSegment(let error): tell("last_segment", error)
+        case .ringIsShort(let error): tell("ring_short", error)
         case .syncFailed(let error): tell("sync_failed", error)
         }
       }
@@ -286,6 +293,11 @@ extension Intake {
     }
   }
 
+  /// What triggered since the last time.
+  func tellTriggers() {
+    for event in pinner.takeEvents() { ledger.tell(event) }
+  }
+
   /// A window of the recording is a capture of its own; its index is made beside the recording.
   func tell(_ outcome: PinOutcome) {
     var event = StoredEvent(
@@ -294,10 +306,14 @@ extension Intake {
         "capture": .text(outcome.path), "segments": .number(Int64(outcome.segments)),
         "before_ms": .number(outcome.before / 1_000_000),
         "after_ms": .number(outcome.after / 1_000_000),
+        "asked_before_ms": .number(outcome.beforeAsked / 1_000_000),
       ])
+    if outcome.isLate { event.fields["late"] = .number(1) }
     if let failure = outcome.failure { event.fields["reason"] = .text(failure.description) }
     if outcome.isCut { event.fields["cut"] = .number(1) }
     ledger.tell(event)
+    windows += 1
+    if outcome.failure != nil { windowsFailed += 1 }
     guard outcome.failure == nil, outcome.segments > 0 else { return }
     pinIndexer.add(outcome.path)
   }
@@ -321,7 +337,7 @@ extension Intake {
   private func look(_ now: Int64) {
     if !news.isEmpty { tellConnections(now) }
     pinHeldBack(now)
-    for event in pinner.takeEvents() { ledger.tell(event) }
+    tellTriggers()
     guard watch.isDue(now) else { return }
     // One that waits is not late.
     let isWaiting = indexed.isWaiting.load(ordering: .relaxed)

@@ -8,7 +8,9 @@ import Threads
 /// Each lies beside the ring and has its name and the time in UTC; no two have the same.
 final class Pinner: Sendable {
   private let plan: RecordingPlan
-  private let begin: @Sendable (PinRequest) -> Void
+  private let begin: @Sendable (PinRequest) -> Bool
+  /// Of the ring, whatever folder others are in.
+  private let ring: String
   /// Of the latest name, since 1970.
   private let milliseconds = Atomic<Int64>(0)
   private let events = Guarded<[StoredEvent]>([])
@@ -17,20 +19,21 @@ final class Pinner: Sendable {
   init(_ plan: RecordingPlan, writer: CaptureWriter) {
     self.plan = plan
     begin = writer.pinner
+    ring = URL(filePath: plan.capture).path
   }
 
   /// Begins with the window around a time on the monotonic clock. Returns the path of the capture
-  /// that is made in the background.
-  func pin(at time: Int64, before: Int64?, after: Int64?, label: String) -> String {
+  /// that is made in the background; nil where the recording has ended.
+  func pin(at time: Int64, before: Int64?, after: Int64?, label: String) -> String? {
     let date = date(of: time)
     let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
     let compact = Date.ISO8601FormatStyle(
       dateSeparator: .omitted, timeSeparator: .omitted, includingFractionalSeconds: true)
     let request = PinRequest(
-      path: "\(plan.capture).\(date.formatted(compact))", time: time,
+      path: "\(ring).\(date.formatted(compact))", time: time,
       before: before ?? plan.triggerWindow.before, after: after ?? plan.triggerWindow.after,
       labels: ["triggered": date.formatted(style), "trigger": label])
-    begin(request)
+    guard begin(request) else { return nil }
     events.withLock {
       $0.append(
         StoredEvent(

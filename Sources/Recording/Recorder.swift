@@ -96,12 +96,12 @@ public final class Recorder: Sendable {
 
   /// Makes a capture of its own of the window of a ring around a time on the monotonic clock, in
   /// the background. `before`, `after`: nanoseconds, nil for those of the plan. Returns its path;
-  /// an event tells when it is whole. From any thread.
+  /// an event tells when it is whole. nil where the recording has ended. From any thread.
   @discardableResult
   public func pin(
     at time: Int64 = CaptureClock.monotonicNanoseconds(), before: Int64? = nil,
     after: Int64? = nil, label: String
-  ) -> String {
+  ) -> String? {
     pinner.pin(at: time, before: before, after: after, label: label)
   }
 
@@ -129,6 +129,7 @@ public final class Recorder: Sendable {
     thread.join()
     let result = ended.withLock { $0 }
     let writer = writer.writer
+    intake.tellTriggers()
     var sealFailure: StoreError?
     do throws(StoreError) {
       try writer.finish()
@@ -136,6 +137,7 @@ public final class Recorder: Sendable {
       sealFailure = error
     }
     intake.ledger.isStoring = false
+    intake.tellTriggers()
     for outcome in writer.takePinOutcomes() { intake.tell(outcome) }
     let indexFailure = follower.finish()
     pinIndexer.finish()
@@ -145,7 +147,8 @@ public final class Recorder: Sendable {
       status: status, reason: intake.reason, segments: writer.segmentCount, rolls: writer.rolls,
       failure: intake.failure?.description, sealFailure: sealFailure?.description,
       indexFailure: indexFailure, isCutShort: intake.isCutShort,
-      possibleLosses: intake.ledger.possibleLossesByKind)
+      possibleLosses: intake.ledger.possibleLossesByKind, windows: intake.windows,
+      windowsFailed: intake.windowsFailed)
   }
 
   private static func create(

@@ -105,12 +105,15 @@ public struct RecordingSummary: Sendable {
   public var isCutShort: Bool
   /// Events that may hide a loss, by their kinds.
   public var possibleLosses: [String: Int]
+  /// Captures of windows of a ring, and those among them that could not be made.
+  public var windows: Int
+  public var windowsFailed: Int
 
-  /// Whether everything that was received is in the capture, on stable storage, and no counter
-  /// tells of more.
+  /// Whether everything that was received is in the capture, on stable storage, no counter tells of
+  /// more, and no window is missing.
   public var isComplete: Bool {
     failure == nil && sealFailure == nil && !isCutShort
       && status.messagesRefused == 0 && status.messagesLost == 0
-      && possibleLosses["sync_failed"] == nil
+      && possibleLosses["sync_failed"] == nil && windowsFailed == 0
   }
 }

@@ -19,7 +19,8 @@ struct TriggerRequests {
   }
 
   struct Answer: Codable {
-    /// The path of the capture that will be.
+    /// The path of the capture that will be, for whoever sees the files that the recorder sees; it
+    /// lies beside the ring.
     var capture: String
   }
 
@@ -38,16 +39,18 @@ struct TriggerRequests {
     }
   }
 
-  /// Takes the requests that are there, and answers with the path of the capture that will be.
-  func answer(_ body: (Request) -> String) {
+  /// Takes the requests that are there, and answers with the path of the capture that will be; not
+  /// where there will be none.
+  func answer(_ body: (Request) -> String?) {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     for name in names where name.hasSuffix(".request") {
       let path = "\(folder)/\(name)"
       guard let data = FileManager.default.contents(atPath: path),
         (try? FileManager.default.removeItem(atPath: path)) != nil,
-        let request = try? JSONDecoder().decode(Request.self, from: data), request.isSound
+        let request = try? JSONDecoder().decode(Request.self, from: data), request.isSound,
+        let made = body(request)
       else { continue }
-      let answer = Answer(capture: body(request))
+      let answer = Answer(capture: made)
       try? JSONEncoder().encode(answer)
         .write(to: URL(filePath: path.dropLast(".request".count) + ".answer"), options: .atomic)
     }

@@ -43,7 +43,7 @@ import Threads
     let next = try keeper.roll(captureID: manifest.captureID, nextSequence: 5, size: 0)
     #expect(next.header?.firstSequence == 5 && next.header?.captureID == manifest.captureID)
     let pin = "\(disk.root)/pin"
-    keeper.pin(PinRequest(path: pin, before: 0, after: 3_600_000_000_000, labels: [:]))
+    _ = keeper.pin(PinRequest(path: pin, before: 0, after: 3_600_000_000_000, labels: [:]))
     while keeper.stepAhead() {}
     let begins = try Capture(path: pin).manifest.begins
     #expect(begins == Manifest.Beginning(segment: 1, sequence: 5))

@@ -69,7 +69,7 @@ import Testing
     try append(1000)
     let first = try #require(try Capture(path: writer.path).segmentFiles().first)
     let firstSequence = try #require(try Segment(path: first.path)).header.firstSequence
-    writer.pinner(request("pin"))
+    _ = writer.pinner(request("pin"))
     let outcomes = try append(3000)
     #expect(outcomes.count == 1 && outcomes.first?.failure == nil)
     let outcome = try #require(outcomes.first)
@@ -94,13 +94,13 @@ import Testing
     let schema = SchemaFile(name: "a.desc", bytes: [1, 2, 3])
     try capture.add([schema])
     try append(100)
-    writer.pinner(request("pin"))
+    _ = writer.pinner(request("pin"))
     #expect(try append(100).map(\.failure) == [nil])
     #expect(try Capture(path: directory.file("pin")).schemaFiles() == [schema])
     // A folder of this name is no schema, and a file in its place has none.
     try FileManager.default.removeItem(atPath: CapturePath.schemas(writer.path))
     try Data([1]).write(to: URL(fileURLWithPath: CapturePath.schemas(writer.path)))
-    writer.pinner(request("bare"))
+    _ = writer.pinner(request("bare"))
     #expect(try append(100).map(\.failure) == [nil])
     #expect(try !sequences("bare").isEmpty)
   }
@@ -111,7 +111,7 @@ import Testing
     try FileManager.default.createSymbolicLink(
       atPath: "\(folder)/a.desc", withDestinationPath: "/proc/self/mem")
     try append(100)
-    writer.pinner(request("pin"))
+    _ = writer.pinner(request("pin"))
     #expect(try append(100).map(\.failure) == [nil])
     #expect(try !sequences("pin").isEmpty)
   }
@@ -119,7 +119,7 @@ import Testing
   /// What was asked for is known at once, and that it is there in the end only.
   @Test func aPinWhoseRecorderDiesSaysSo() throws {
     try append(200)
-    writer.pinner(request("pin", after: 3_600_000_000_000))
+    _ = writer.pinner(request("pin", after: 3_600_000_000_000))
     while writer.stepAhead() {}
     let capture = try Capture(path: directory.file("pin"))
     #expect(try capture.isBeingRecorded)
@@ -131,28 +131,89 @@ import Testing
     #expect(try Capture(path: capture.path).manifest.window?.ended != nil)
   }
 
+  /// It is killed in the time behind the trigger: what the ring has of that, the pin has, too,
+  /// whichever of them is recovered first.
+  @Test(arguments: [false, true])
+  func aPinWhoseRecorderIsKilledHasWhatTheRingHas(isRingFirst: Bool) throws {
+    let (disk, writer) = try simulated()
+    func append(_ count: UInt64) throws {
+      for _ in 0..<count {
+        try writer.append(Self.message(writer.nextSequence))
+        while writer.stepAhead() {}
+      }
+    }
+    try append(200)
+    let pin = directory.file("disk/pin")
+    _ = writer.pinner(
+      PinRequest(
+        path: pin, before: 1_000_000_000_000, after: 3_600_000_000_000,
+        labels: ["trigger": "a test"]))
+    try append(220)
+    let copy = directory.file("killed")
+    try FileManager.default.copyItem(atPath: disk.root, toPath: copy)
+    // A copy has no second names: they are made again.
+    for file in try Capture(path: "\(copy)/pin").segmentFiles() {
+      let name = CapturePath.segment("\(copy)/ring", file.number)
+      guard FileManager.default.fileExists(atPath: name) else { continue }
+      try FileManager.default.removeItem(atPath: file.path)
+      try FileManager.default.linkItem(atPath: name, toPath: file.path)
+    }
+    let killed = try Capture(path: "\(copy)/pin")
+    #expect(try !killed.segmentEndings().areSealed)
+    for name in isRingFirst ? ["ring", "pin"] : ["pin", "ring"] {
+      _ = try Recovery.recover(Capture(path: "\(copy)/\(name)"))
+    }
+    let walk = try CaptureWalk(unused: killed)
+    #expect(walk.isClean && walk.order == Array(0..<420))
+    #expect(try CaptureWalk(unused: Capture(path: "\(copy)/ring")).order.last == 419)
+    #expect(try killed.segmentEndings().areSealed && killed.manifest.window?.ended == nil)
+    try writer.finish()
+  }
+
   /// Nothing was recorded in its time: a capture without messages, which is whole.
   @Test func aPinMayBeEmpty() throws {
-    writer.pinner(request("pin"))
+    _ = writer.pinner(request("pin"))
     var outcomes: [PinOutcome] = []
-    for _ in 0..<3 {
+    for _ in 0..<6 {
       while writer.stepAhead() {}
+      writer.stepBehind()
       for case .pinned(let outcome) in try writer.tend() { outcomes.append(outcome) }
     }
-    #expect(outcomes.map(\.segments) == [0] && outcomes.map(\.failure) == [nil])
+    #expect(outcomes.map(\.segments) == [1] && outcomes.map(\.failure) == [nil])
     let capture = try Capture(path: directory.file("pin"))
     let walk = try CaptureWalk(unused: capture)
     #expect(walk.isClean && walk.order.isEmpty)
+    #expect(try capture.segmentEndings().areSealed)
     #expect(try Verification.verify(capture, threads: 0).isWhole)
     try append(10)
     try writer.finish()
   }
 
+  /// What a ring had of the time before and does not have any more is told; what was before the
+  /// recording is not missing.
+  @Test func aPinSaysWhetherTheRingHadItsBeginning() throws {
+    try append(100)
+    _ = writer.pinner(request("first"))
+    var outcomes = try append(3000)
+    _ = writer.pinner(request("late"))
+    outcomes += try append(1000)
+    #expect(outcomes.map(\.isLate) == [false, true])
+    #expect(outcomes.allSatisfy { $0.before < $0.beforeAsked })
+    _ = writer.pinner(
+      PinRequest(path: directory.file("short"), before: 0, after: 0, labels: [:]))
+    #expect(try append(500).map(\.isLate) == [false])
+    let windows = try ["first", "late", "short"].map {
+      try Capture(path: directory.file($0)).manifest.window?.late
+    }
+    #expect(windows == [nil, true, nil])
+    try writer.finish()
+  }
+
   @Test func windowsOverlap() throws {
     try append(500)
-    writer.pinner(request("a"))
+    _ = writer.pinner(request("a"))
     var outcomes = try append(100)
-    writer.pinner(request("b"))
+    _ = writer.pinner(request("b"))
     outcomes += try append(2000)
     #expect(outcomes.map(\.path) == [directory.file("a"), directory.file("b")])
     let (a, b) = (try sequences("a"), try sequences("b"))
@@ -165,7 +226,7 @@ import Testing
     try append(200)
     try Capture(path: writer.path).replace(
       sequences: ["a:frame=0:offset=0:u8"], labels: ["site": "added"])
-    writer.pinner(request("pin"))
+    _ = writer.pinner(request("pin"))
     try append(200)
     let manifest = try Capture(path: directory.file("pin")).manifest
     #expect(manifest.labels == ["site": "added", "trigger": "a test"])
@@ -180,7 +241,7 @@ import Testing
     // It takes both segments that are ready, then a message goes to the last one.
     for _ in 0..<3 { try writer.append(large) }
     try writer.append(TestMessage("last"))
-    writer.pinner(
+    _ = writer.pinner(
       PinRequest(
         path: directory.file("disk/pin"), before: 1_000_000_000_000, after: 0, labels: [:]))
     var isEarly = false
@@ -230,7 +291,7 @@ import Testing
     let pin = directory.file("disk/pin")
     disk.interrupt(atCall: 1, of: .msync) {
       while writer.stepAhead() {}
-      writer.pinner(PinRequest(path: pin, before: 1_000_000_000_000, after: 0, labels: [:]))
+      _ = writer.pinner(PinRequest(path: pin, before: 1_000_000_000_000, after: 0, labels: [:]))
       while writer.stepAhead() {}
     }
     writer.stepBehind()
@@ -255,7 +316,7 @@ import Testing
     #expect(disk.failedCalls == [.fsync] && writer.segmentCount == 2)
     let pin = directory.file("disk/pin")
     let after = endsWithTheRecording ? 3_600_000_000_000 : 0 as Int64
-    writer.pinner(PinRequest(path: pin, before: 1_000_000_000_000, after: after, labels: [:]))
+    _ = writer.pinner(PinRequest(path: pin, before: 1_000_000_000_000, after: after, labels: [:]))
     var ends = try outcomes(writer)
     #expect(ends.isEmpty == endsWithTheRecording)
     #expect(throws: StoreError.self) { try writer.finish() }
@@ -268,7 +329,7 @@ import Testing
   /// More comes behind the trigger than the ring holds: all of it is kept.
   @Test func aWindowMayBeLargerThanTheRing() throws {
     try append(200)
-    writer.pinner(request("pin", after: 3_600_000_000_000))
+    _ = writer.pinner(request("pin", after: 3_600_000_000_000))
     #expect(try append(2000).isEmpty)
     try writer.finish()
     #expect(writer.takePinOutcomes().map(\.failure) == [nil])
@@ -280,7 +341,7 @@ import Testing
     try append(200)
     try FileManager.default.createDirectory(
       atPath: directory.file("pin"), withIntermediateDirectories: false)
-    writer.pinner(request("pin"))
+    _ = writer.pinner(request("pin"))
     let outcomes = try append(500)
     #expect(outcomes.map(\.failure) == [.captureExists(path: directory.file("pin"))])
     try writer.finish()
@@ -290,7 +351,7 @@ import Testing
 
   @Test func aPinIsNotUsedAgainThoughTheRingForgotIt() throws {
     try append(1000)
-    writer.pinner(request("pin"))
+    _ = writer.pinner(request("pin"))
     try append(2000)
     let found = try sequences("pin")
     let capture = try Capture(path: directory.file("pin"))

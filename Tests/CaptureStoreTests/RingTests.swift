@@ -401,6 +401,105 @@ import Threads
     #expect((4000 - first) * 1072 > UInt64(12 * Self.segmentSize))
   }
 
+  /// Whatever the time of day was when it was recorded: here 30 years ago.
+  @Test func aRingIsNotForgottenWhenTheClockWasWrong() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.file("c")
+    let keep = Retention(nanoseconds: 86_400_000_000_000)
+    var writer: CaptureWriter? = try Self.writer(path, keep: keep)
+    try Self.append(1000, to: writer!)
+    try writer!.finish()
+    writer = nil
+    try Capture(path: path).waitUntilUnused()
+    for file in try Capture(path: path).segmentFiles() {
+      let segment = try #require(try Segment(path: file.path))
+      var header = segment.header
+      header.clock.unixNanoseconds -= 30 * 365 * 86_400_000_000_000
+      var page = [UInt8](repeating: 0, count: SegmentLayout.headerSize)
+      page.withUnsafeMutableBytes { header.write(to: $0) }
+      let handle = try FileHandle(forUpdating: URL(filePath: file.path))
+      try handle.write(contentsOf: page)
+      try handle.close()
+    }
+    writer = try CaptureWriter(
+      appendingTo: Capture(path: path), endpoints: [], segmentSize: Self.segmentSize,
+      sync: .atSeal, schedule: .stepped)
+    try Self.append(500, to: writer!)
+    try writer!.finish()
+    writer = nil
+    #expect(try Self.check(Capture(path: path), next: 1500) == 0)
+  }
+
+  /// Of a time that nobody recorded it is not said that it is there.
+  @Test func aPauseBetweenRecordingsIsNoPartOfAWindow() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.file("c")
+    let keep = Retention(nanoseconds: 86_400_000_000_000)
+    var writer: CaptureWriter? = try Self.writer(path, keep: keep)
+    try Self.append(100, to: writer!)
+    try writer!.finish()
+    writer = nil
+    try Capture(path: path).waitUntilUnused()
+    usleep(300_000)
+    let begun = CaptureClock.monotonicNanoseconds()
+    writer = try CaptureWriter(
+      appendingTo: Capture(path: path), endpoints: [], segmentSize: Self.segmentSize,
+      sync: .atSeal, schedule: .stepped)
+    try Self.append(100, to: writer!)
+    let time = CaptureClock.monotonicNanoseconds()
+    #expect(
+      writer!.pinner(
+        PinRequest(
+          path: directory.file("pin"), time: time, before: 1_000_000_000_000,
+          after: 3_600_000_000_000, labels: [:])))
+    try Self.append(200, to: writer!)
+    try writer!.finish()
+    let outcome = try #require(writer!.takePinOutcomes().first)
+    #expect(outcome.failure == nil && outcome.segments > 1 && !outcome.isLate)
+    #expect(outcome.before <= time - begun)
+    let late = PinRequest(path: directory.file("no"), before: 0, after: 0, labels: [:])
+    #expect(!writer!.pinner(late))
+  }
+
+  /// In front of a ring, too: what had been recorded is not thrown away because its first page is gone.
+  @Test func aSegmentInFrontWhoseFirstPageIsGoneIsKept() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.file("c")
+    var writer: CaptureWriter? = try Self.writer(path)
+    try Self.append(1000, to: writer!)
+    try writer!.finish()
+    writer = nil
+    let capture = try Capture(path: path)
+    try capture.waitUntilUnused()
+    let first = try #require(try capture.segmentFiles().first)
+    let handle = try FileHandle(forUpdating: URL(filePath: first.path))
+    try handle.write(contentsOf: Data(count: SegmentLayout.headerSize))
+    try handle.close()
+    let recovery = try Recovery.recover(capture)
+    #expect(recovery.unreadable.count == 1)
+    #expect(try FileSystem.system.metadata(first.path + ".torn")?.size == first.size)
+  }
+
+  /// A file that was about to be used again when its recorder was killed holds nothing.
+  @Test func aWithdrawnSegmentIsNoLoss() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.file("c")
+    var writer: CaptureWriter? = try Self.writer(path)
+    try Self.append(1000, to: writer!)
+    try writer!.finish()
+    writer = nil
+    let capture = try Capture(path: path)
+    try capture.waitUntilUnused()
+    let first = try #require(try capture.segmentFiles().first)
+    let handle = try FileHandle(forUpdating: URL(filePath: first.path))
+    try handle.write(
+      contentsOf: withUnsafeBytes(of: SegmentLayout.withdrawnMagic.littleEndian) { Data($0) })
+    try handle.close()
+    let recovery = try Recovery.recover(capture)
+    #expect(recovery.unreadable.isEmpty && recovery.filesRemoved == 1)
+    _ = try Self.check(capture, next: 1000)
+  }
+
   @Test func whatKeepsEverythingIsNotMadeARing() throws {
     let directory = try TemporaryDirectory()
     let capture = try Capture.recorded(directory.file("c"), [Self.message(0)])

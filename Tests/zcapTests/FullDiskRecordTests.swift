@@ -65,5 +65,33 @@ extension ZcapTests {
       // The index has its share, too.
       #expect(Int(space.f_bavail) * Int(space.f_frsize) >= 18 << 20)
     }
+
+    /// Room for hardly more than two segments: each makes room for the one after the next.
+    @Test(arguments: ["12MiB", "24MiB"])
+    func aRingGoesOnWhereItsDiskHasRoomForLittle(segmentSize: String) throws {
+      let disk = try MountedDisk(.tmpfs)
+      let rig = try Rig()
+      let path = "\(disk.path)/ring"
+      let publisher = try Publisher(binding: rig.endpoint("load"))
+      let count = 12_000
+      let recorder = try rig.start([
+        "record", publisher.endpoint, "-o", path, "--json", "--keep", "1GiB", "--segment-size",
+        segmentSize, "--min-free", "0", "--count", String(count),
+      ])
+      try publisher.waitForSubscriptions()
+      for number in 0..<count {
+        try publisher.publish("load", String(number), String(repeating: "x", count: 10_000))
+      }
+      let run = try recorder.wait()
+      #expect(run.exitCode == 0, "\(run)")
+      let told = run.complaints.filter { $0.contains("no room") }
+      #expect(told.count == 1 && told[0].contains("for all that --keep asks for"), "\(run)")
+      let summary = try run.summary
+      #expect(summary.integer("messages") == count)
+      let arrivals = try rig.replayed(path)
+      let numbers = arrivals.map { Int(String(decoding: $0.frames[1], as: UTF8.self)) }
+      let first = try #require(numbers.first ?? nil)
+      #expect(arrivals.count == count - first && arrivals.count < 6_000)
+    }
   }
 }

@@ -44,6 +44,75 @@ extension ZcapTests {
       #expect(try rig.run("verify", path).exitCode == 0)
     }
 
+    private static func wait(for record: ChildProcess, messages: Int) throws {
+      _ = try record.waitForLine { try JSONRow($0).integer("messages") == messages }
+    }
+
+    /// Killed in the time behind the trigger, when a flight recorder matters most.
+    @Test func aWindowOfAKilledRecorderHasAllThatWasRecorded() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let record = try rig.start([
+        "record", publisher.endpoint, "-o", "ring", "--keep", "1h", "--json",
+      ])
+      try publisher.waitForSubscriptions()
+      for number in 0..<100 { try publisher.publish("load", String(number)) }
+      try Self.wait(for: record, messages: 100)
+      let path = String(
+        try rig.run("trigger", "ring", "--after", "1h").standardOutput.split(separator: "\n")[0])
+      for number in 100..<150 { try publisher.publish("load", String(number)) }
+      try Self.wait(for: record, messages: 150)
+      record.send(signal: SIGKILL)
+      _ = try record.wait()
+      #expect(try rig.run("verify", path).exitCode == 3)
+      #expect(try rig.run("recover", path).exitCode == 0)
+      #expect(try rig.replayed(path).numberingFault(frame: 1, count: 150) == nil)
+      #expect(try rig.run("verify", path).exitCode == 0)
+      let whole = try rig.run("ls", path, "--require-complete")
+      #expect(whole.exitCode == 3 && whole.standardError.contains("ended before all"), "\(whole)")
+    }
+
+    /// From another folder than the recorder's, and named in another way.
+    @Test func aTriggerWorksFromAnyFolder() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let record = try rig.start([
+        "record", publisher.endpoint, "-o", "./ring", "--keep", "1h", "--json",
+      ])
+      try publisher.waitForSubscriptions()
+      try publisher.publish("load", "x")
+      try Self.wait(for: record, messages: 1)
+      let elsewhere = try TemporaryDirectory()
+      for ring in ["\(rig.directory.path)/ring", "\(rig.directory.path)/ring/"] {
+        let arguments = ["trigger", ring, "--after", "0s", "--wait"]
+        let trigger = try ChildProcess(
+          Programs.zcap(), arguments.map { Array($0.utf8) }, environment: [:],
+          directory: elsewhere.path
+        ).wait()
+        #expect(trigger.exitCode == 0, "\(trigger)")
+        #expect(trigger.standardOutput.hasPrefix("\(rig.directory.path)/ring.2"), "\(trigger)")
+      }
+      record.send(signal: SIGINT)
+      #expect(try record.wait().exitCode == 0)
+    }
+
+    /// The last message before a limit may be what everybody waited for.
+    @Test func theMessageThatEndsARecordingTriggers() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let record = try rig.start([
+        "record", publisher.endpoint, "-o", "ring", "--keep", "1h", "--trigger", "alarm",
+        "--count", "2", "--json",
+      ])
+      try publisher.waitForSubscriptions()
+      try publisher.publish("load", "x")
+      try publisher.publish("alarm", "y")
+      let run = try record.wait()
+      #expect(run.exitCode == 0 && run.standardError.contains("triggered (topic alarm)"), "\(run)")
+      #expect(try run.summary.integer("windows") == 1)
+      #expect(try run.summary.integer("windows_failed") == 0)
+    }
+
     /// It is there from the beginning, whatever the recorder has for itself.
     @Test func windowsAreIndexedByAThreadThatIsNotOnTheRecordersCPU() throws {
       let rig = try Rig()

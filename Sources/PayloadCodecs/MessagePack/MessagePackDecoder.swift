@@ -92,7 +92,7 @@ private struct MessagePackJSON: ~Escapable {
       return
     }
     isPlain = false
-    output.beginValueKey()
+    try output.beginValueKey(at: start)
     try value(to: &output)
     try output.endValueKey(at: start)
   }

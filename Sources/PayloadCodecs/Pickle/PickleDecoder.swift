@@ -115,7 +115,7 @@ private struct PickleJSON: ~Escapable {
         : try output.key(utf8: machine.cursor.bytes.extracting(bytes.range), at: end)
       if isText { return }
     }
-    output.beginValueKey()
+    try output.beginValueKey(at: end)
     try value(reference, to: &output)
     try output.endValueKey(at: end)
   }

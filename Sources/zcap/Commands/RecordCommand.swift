@@ -129,7 +129,9 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
   private func pinOnSignal(_ recorder: Recorder, _ path: String, isRing: Bool) {
     StopSignals.onTrigger {
       if isRing {
-        recorder.pin(label: "SIGUSR1")
+        if recorder.pin(label: "SIGUSR1") == nil {
+          Console.complain("SIGUSR1: the recording has ended; no window is made")
+        }
       } else {
         Console.complain("SIGUSR1: \(path) is no ring; everything is kept anyway")
       }

@@ -50,25 +50,37 @@ struct TriggerCommand: ParsableCommand {
     guard let answer = try TriggerRequests.ask(request, of: path) else {
       throw TriggerError.noAnswer(path: path)
     }
-    try waitUntilItIsThere(answer.capture)
+    let made = try waitUntilItIsThere([Self.beside(path, answer.capture), answer.capture])
     var output = DataOutput()
     if json {
       var line = JSONLine()
-      line.add("capture", answer.capture)
+      line.add("capture", made)
       output.writeLine(line.text)
     } else {
-      output.writeLine(answer.capture)
+      output.writeLine(made)
     }
     output.flush()
-    if wait { try waitUntilItIsWhole(answer.capture) }
+    if wait { try waitUntilItIsWhole(made) }
   }
 
   private static let tryMicroseconds: UInt32 = 20_000
 
-  private func waitUntilItIsThere(_ path: String) throws {
-    let end = CaptureClock.monotonicNanoseconds() + 5_000_000_000
-    while (try? Capture(path: path)) == nil {
-      guard CaptureClock.monotonicNanoseconds() < end else { throw TriggerError.failed(path: path) }
+  /// As the ring was named here: its recorder may be in another folder, or see another file system.
+  private static func beside(_ ring: String, _ made: String) -> String {
+    let name = made.split(separator: "/").last.map(String.init) ?? made
+    let ring = ring.reversed().drop { $0 == "/" }.reversed()
+    guard let slash = ring.lastIndex(of: "/") else { return name }
+    return "\(String(ring[...slash]))\(name)"
+  }
+
+  /// Returns the one of these paths where it is. The disk may be busy.
+  private func waitUntilItIsThere(_ paths: [String]) throws -> String {
+    let end = CaptureClock.monotonicNanoseconds() + 15_000_000_000
+    while true {
+      for path in paths where (try? Capture(path: path)) != nil { return path }
+      guard CaptureClock.monotonicNanoseconds() < end else {
+        throw TriggerError.failed(path: paths[0])
+      }
       usleep(Self.tryMicroseconds)
     }
   }
@@ -77,11 +89,15 @@ struct TriggerCommand: ParsableCommand {
     let pin = try Capture(path: path)
     while try pin.isBeingRecorded { usleep(Self.tryMicroseconds) }
     let window = try Capture(path: path).manifest.window
+    if let failure = window?.failure { throw TriggerError.incomplete(path: path, failure) }
     guard let window, window.ended != nil else { throw TriggerError.cut(path: path) }
     if window.isCut {
       Console.complain("\(path): the recording ended before all of the time asked for was over")
-      throw ExitCode.incomplete
     }
+    if window.late == true {
+      Console.complain("\(path): the ring no longer had all of the time before the trigger")
+    }
+    if window.isCut || window.late == true { throw ExitCode.incomplete }
   }
 }
 
@@ -90,11 +106,13 @@ enum TriggerError: Error, CustomStringConvertible {
   case noAnswer(path: String)
   case failed(path: String)
   case cut(path: String)
+  case incomplete(path: String, String)
 
   var description: String {
     switch self {
     case .notRecorded(let path): "\(path): nobody records it; what is in it stays as it is"
-    case .failed(let path): "\(path): its recorder could not make it, and says there why"
+    case .failed(let path): "\(path): not there within 15 s; its recorder says there why"
+    case .incomplete(let path, let reason): "\(path): it could not be made: \(reason)"
     case .cut(let path): "\(path): its recorder ended before all that was asked for was there"
     case .noAnswer(let path): "\(path): its recorder does not answer; is it stopped?"
     }

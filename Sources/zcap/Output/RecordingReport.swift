@@ -117,6 +117,10 @@ struct RecordingReport: ~Copyable {
       line.add(
         "roll_us_median", seconds: Double(summary.rolls.nanosecondsMedian) / 1e3, decimals: 1)
       line.add("roll_us_max", seconds: Double(summary.rolls.nanosecondsMax) / 1e3, decimals: 1)
+      if keep != nil {
+        line.add("windows", summary.windows)
+        line.add("windows_failed", summary.windowsFailed)
+      }
       line.add("complete", summary.isComplete)
       line.add("possible_loss_events", summary.possibleLosses.keys.sorted())
       line.add("failure", summary.failure)
@@ -153,6 +157,11 @@ struct RecordingReport: ~Copyable {
     if !possible.isEmpty {
       let list = possible.map { "\(Units.count($0.value)) \($0.key)" }.joined(separator: ", ")
       Console.say("\(list) may hide a loss; 'zcap ls \(capture) --events' tells them")
+    }
+    if summary.windowsFailed > 0 {
+      Console.complain(
+        "\(Units.count(summary.windowsFailed, "window")) of \(Units.count(summary.windows)) could "
+          + "not be made")
     }
     if summary.isCutShort {
       Console.complain("messages were still arriving when the recording ended")

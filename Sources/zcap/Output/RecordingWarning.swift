@@ -35,15 +35,13 @@ struct RecordingWarning {
     case "last_segment":
       text =
         "no room for another segment: \(reason); recording ends where there is none when this one is full"
+    case "ring_short":
+      text =
+        "no room for all that --keep asks for: \(reason); the ring keeps what there is room for"
     case "triggered":
       text = "triggered (\(reason)): \(Self.window(event)) it are kept in \(Self.capture(event))"
     case "pinned":
-      let segments = Units.count(event.number("segments") ?? 0, "segment")
-      let all = "\(Self.window(event)) the trigger, \(segments)"
-      text =
-        event.number("cut") == nil
-        ? "\(Self.capture(event)) has it: \(all)"
-        : "\(Self.capture(event)) has what there was: \(all); the recording ended before the rest"
+      text = Self.pinned(event)
     case "pin_failed":
       text = "\(Self.capture(event)) could not be made: \(reason)"
     case "sync_failed":
@@ -54,6 +52,21 @@ struct RecordingWarning {
   }
 
   private static func capture(_ event: StoredEvent) -> String { event.text("capture") ?? "?" }
+
+  private static func pinned(_ event: StoredEvent) -> String {
+    let (before, asked) = (event.number("before_ms") ?? 0, event.number("asked_before_ms") ?? 0)
+    var reasons: [String] = []
+    if event.number("late") != nil {
+      reasons.append("of \(Units.duration(asked * 1_000_000)) before, the ring had no more")
+    } else if before < asked {
+      reasons.append("the recording began then")
+    }
+    if event.number("cut") != nil { reasons.append("the recording ended before the rest") }
+    let what = reasons.isEmpty ? "has it" : "has what there was"
+    let segments = Units.count(event.number("segments") ?? 0, "segment")
+    let all = "\(window(event)) the trigger, \(segments)"
+    return (["\(capture(event)) \(what): \(all)"] + reasons).joined(separator: "; ")
+  }
 
   /// `1m00s before and 30s behind`.
   private static func window(_ event: StoredEvent) -> String {
