@@ -1,4 +1,4 @@
-import CaptureStore
+public import CaptureStore
 import GRDB
 
 /// Reads the selected messages of a capture in recorded order while it is being recorded, on and on.
@@ -88,6 +88,15 @@ public struct FollowingReader {
 }
 
 extension IndexReader {
+  /// Up to where the index of a capture that is being recorded knows it: messages behind that are read by
+  /// ``following(_:from:)``.
+  public func knownPlace() throws -> RecordPlace { try database.place() }
+
+  /// Reads the messages of a selection from a place on, as ``following(_:)`` does.
+  public func following(_ selection: Selection, from place: RecordPlace) throws -> FollowingReader {
+    try FollowingReader(self, selection, from: place)
+  }
+
   /// Reads the messages of a selection and goes on with what is being recorded. Codecs do not count:
   /// the tags of what comes are not known when it does.
   public func following(_ selection: Selection) throws -> FollowingReader {

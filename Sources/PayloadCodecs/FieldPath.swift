@@ -73,6 +73,11 @@ public struct FieldPath: Hashable, Sendable, CustomStringConvertible {
     return nil
   }
 
+  /// The same inside a member of the document.
+  public func inside(_ name: String) -> FieldPath {
+    FieldPath(steps: [.member(name)] + steps, description: description)
+  }
+
   /// Where the value stands in a document that ``JSONOutput`` wrote; `nil` where it has no such one. Of
   /// members with the same name the last counts, as with the libraries.
   public func place(in document: [UInt8]) -> Range<Int>? {

@@ -8,12 +8,16 @@ public struct JSONDocumentDecoder: Decoder {
   public func decode(_ payload: RawSpan, to output: inout JSONOutput) throws(DecodingError) {
     let document = payload.withoutTerminator.withoutByteOrderMark
     let start = payload.withoutTerminator.byteCount - document.byteCount
-    var scanner = JSONScanner(document)
+    // Who says that it is JSON may mean a number.
+    var scanner = JSONScanner(document, allowsScalar: true)
     do throws(ScanStop) {
       try scanner.scanDocument()
     } catch {
-      throw error == .cut
-        ? DecodingError(.truncated, at: payload.byteCount, "the document goes on")
+      if error == .cut {
+        throw DecodingError(.truncated, at: payload.byteCount, "the document goes on")
+      }
+      throw scanner.isTooDeep
+        ? DecodingError(.limit, at: start + scanner.offset, "nested too deep")
         : DecodingError(.malformed, at: start + scanner.offset, "this is no JSON")
     }
     var copy = JSONCopy(document, start: start)

@@ -1,4 +1,4 @@
-/// Checks that bytes are one JSON object or array, by the grammar of RFC 8259 and nothing wider but
+/// Checks that bytes are one JSON object or array (or any value, where that is asked for), by the grammar of RFC 8259 and nothing wider but
 /// Python's three words for numbers that JSON lacks.
 ///
 /// One pass, no recursion, no allocation: the open brackets are bits in ``JSONNesting``.
@@ -18,6 +18,11 @@ struct JSONScanner: ~Escapable {
   private let bytes: RawSpan
   private(set) var offset = 0
   private var nesting = JSONNesting()
+  /// A number, a string or a word may be the whole document, as the RFC has it.
+  private let allowsScalar: Bool
+
+  /// Whether it goes on deeper than what is called JSON here.
+  var isTooDeep: Bool { nesting.depth == JSONNesting.depthMax }
 
   /// Whether all that was scanned is in the RFC's grammar: no NaN, no infinity.
   private(set) var isStrict = true
@@ -26,8 +31,9 @@ struct JSONScanner: ~Escapable {
   private(set) var rootClosing: UInt8?
 
   @_lifetime(copy bytes)
-  init(_ bytes: RawSpan) {
+  init(_ bytes: RawSpan, allowsScalar: Bool = false) {
     self.bytes = bytes
+    self.allowsScalar = allowsScalar
   }
 
   /// Scans from the first byte to the last.
@@ -47,6 +53,9 @@ struct JSONScanner: ~Escapable {
   private mutating func scanToken(_ expected: Expectation) throws(ScanStop) -> Expectation {
     let byte = bytes.byte(at: offset)
     switch expected {
+    case .root where allowsScalar && byte != ASCII.openingBrace && byte != ASCII.openingBracket:
+      _ = try scanValue(byte)
+      return .end
     case .root:
       let next = try open(byte)
       rootClosing = closing(of: byte)
@@ -189,11 +198,11 @@ extension JSONScanner {
     } else {
       try scanDigits()
     }
-    if try current() == UInt8(ascii: ".") {
+    if try currentOrEnd() == UInt8(ascii: ".") {
       offset += 1
       try scanDigits()
     }
-    let exponent = try current()
+    let exponent = try currentOrEnd()
     guard exponent == UInt8(ascii: "e") || exponent == UInt8(ascii: "E") else { return }
     offset += 1
     let sign = try current()
@@ -204,7 +213,13 @@ extension JSONScanner {
   /// One digit or more.
   private mutating func scanDigits() throws(ScanStop) {
     guard case ASCII.digits = try current() else { throw .malformed }
-    while case ASCII.digits = try current() { offset += 1 }
+    while case ASCII.digits = try currentOrEnd() { offset += 1 }
+  }
+
+  /// Behind a digit the document may end, where a number may be all of it.
+  private func currentOrEnd() throws(ScanStop) -> UInt8 {
+    if offset == bytes.byteCount, allowsScalar, nesting.depth == 0 { return ASCII.space }
+    return try current()
   }
 
   private mutating func scanWord(_ word: String) throws(ScanStop) {

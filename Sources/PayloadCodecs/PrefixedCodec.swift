@@ -54,6 +54,11 @@ public struct PrefixedCodec: Codec {
   }
 }
 
+extension CodecTag {
+  /// Whether it is shown with the words in front of it: `{"prefix":...,"value":...}`.
+  public var isBehindWords: Bool { PrefixedDecoder(self) != nil }
+}
+
 /// Shows both parts: `{"prefix":"lab event ","value":...}`.
 public struct PrefixedDecoder: Decoder {
   private let tag: CodecTag

@@ -42,7 +42,8 @@ import Testing
     "ndarray(uint8,4294967296x1)",
   ])
   func whatIsNoImageIsNoPicture(tag: String) {
-    #expect(PNGFile(CodecTag(rawValue: tag), order: .rgb) == nil)
+    let picture = PNGFile(CodecTag(rawValue: tag), of: RawSpan(), order: .rgb)
+    #expect(picture == nil)
   }
 
   /// The chunks and their sums, the blocks and theirs, and the pixels in them, taken apart again.
@@ -58,7 +59,8 @@ import Testing
     let pixels = (0..<(layout.byteCount ?? 0)).map {
       UInt8(truncatingIfNeeded: $0 &* 37 &+ $0 >> 7)
     }
-    let picture = try #require(PNGFile(tag, order: order))
+    let made = PNGFile(tag, of: RawSpan(), order: order)
+    let picture = try #require(made)
     #expect(content(picture, pixels.dropLast()) == nil)
     let file = try #require(content(picture, pixels))
 

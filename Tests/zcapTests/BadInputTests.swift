@@ -68,6 +68,12 @@ extension BadInput {
     .init(["record", "inproc://x"] + newCapture, mention: "inproc://x"),
     .init(["record", ""] + newCapture, mention: "''"),
     .init(["record"] + newCapture, mention: "endpoint"),
+    .init(["record", "ipc://$D/ok.ipc", "-o", "$D/store/folder"], mention: "no capture", exit: 1),
+    .init(["record", "ipc://$D/ok.ipc", "-o", "file", "--append"], mention: "no capture", exit: 1),
+    .init(["record", "ipc://$D/ok.ipc", "--count", "-5"] + newCapture, mention: "-5"),
+    .init(
+      ["record", "ipc://$D/ok.ipc", "--keep", "60s", "--before", "2m"] + newCapture,
+      mention: "keeps 1m00s only"),
     .init(["record", "ipc://$D/ok.ipc", "foo://x"] + newCapture, mention: "foo"),
     .init(["record", longIPC] + newCapture, mention: longIPC, exit: 1),
     .init(

@@ -143,10 +143,98 @@ extension ZcapTests {
       #expect(try rig.run("cat", "live", "--json", "--follow").standardOutput == run.standardOutput)
     }
 
+    /// By what is shown, and not by the samples that the index has seen.
+    @Test func codecsAreThoseOfTheFramesThatAreShown() throws {
+      let rig = try Rig()
+      var capture = MadeCapture()
+      for number in 0..<400 as Range<Int64> {
+        if number % 10 == 9 {
+          capture.entries.append(
+            .init(nanoseconds: number, frames: [Array("t".utf8), [0x81, 0xA1, 0x61, 7]]))
+        } else {
+          capture.add(at: number, "t", #"{"a":7}"#)
+        }
+      }
+      capture.add(at: 400, "u", "ctr\u{1}")
+      try capture.write(rig.capture("made"))
+      func lines(_ arguments: String...) throws -> Int {
+        let run = try rig.start(["cat", "made", "--json"] + arguments).wait()
+        #expect(run.exitCode == 0, "\(run)")
+        return run.standardOutput.split(separator: "\n").count
+      }
+      #expect(try lines("--codec", "msgpack") == 40 && lines("--codec", "json") == 360)
+      #expect(try lines("--codec", "json", "--codec", "msgpack") == 400)
+      #expect(try lines("--codec", "text|json") == 360)
+      #expect(try lines("--codec", "struct", "--as", "u#1=struct(<I)") == 1)
+      #expect(try lines("--codec", "msgpack", "--follow") == 40)
+      let none = try rig.run("cat", "made", "--codec", "nonsense")
+      #expect(none.exitCode == 0 && none.standardOutput.isEmpty, "\(none)")
+      #expect(none.standardError.contains("they have json, msgpack, "), "\(none)")
+    }
+
+    /// An answer without a line has a reason.
+    @Test func nothingIsSaidToBeNothing() throws {
+      let rig = try Rig()
+      try made(rig)
+      for (arguments, reason) in [
+        (["-t", "nobody"], "no message is selected"), (["--fields", "nothing"], "has nothing"),
+        (["--frame", "12"], "has a frame 12"),
+      ] {
+        let run = try rig.start(["cat", "made", "--json"] + arguments).wait()
+        #expect(run.exitCode == 0 && run.standardOutput.isEmpty, "\(run)")
+        #expect(run.standardError.contains(reason), "\(run)")
+      }
+    }
+
+    @Test func fieldsBehindWordsAreFound() throws {
+      let rig = try Rig()
+      var capture = MadeCapture()
+      capture.add(at: 0, #"weather {"temp": 4}"#)
+      try capture.write(rig.capture("made"))
+      let run = try rig.run("cat", "made", "--fields", "temp,value.temp")
+      #expect(run.standardOutput.split(separator: "\n").last?.hasSuffix("\t4\t4") == true, "\(run)")
+    }
+
+    /// What is being recorded is shown up to now, whatever the index knows of it.
+    @Test func whatIsBeingRecordedIsShownUpToNow() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start(["record", publisher.endpoint, "-o", "live", "--json"])
+      try publisher.waitForSubscriptions()
+      for count in 1...5 {
+        for number in 0..<50 { try publisher.publish("load", String((count - 1) * 50 + number)) }
+        _ = try recorder.waitForLine { try JSONRow($0).integer("messages") == count * 50 }
+        let run = try rig.run("cat", "live", "--json")
+        let lines = run.standardOutput.split(separator: "\n")
+        #expect(run.exitCode == 0 && lines.count == count * 50, "\(run.standardError)")
+        #expect(lines.enumerated().allSatisfy { $1.hasPrefix("{\"sequence\":\($0),") })
+      }
+      recorder.send(signal: SIGINT)
+      #expect(try recorder.wait().exitCode == 0)
+    }
+
+    @Test func arraysOfNumPysOwnFilesBecomePictures() throws {
+      let rig = try Rig()
+      var capture = MadeCapture()
+      let text = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 4, 3), }"
+      let header =
+        [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(text.utf8.count + 1), 0] + Array(text.utf8) + [
+          10
+        ]
+      capture.entries.append(
+        .init(nanoseconds: 0, frames: [Array("cam".utf8), header + Self.pixels]))
+      try capture.write(rig.capture("made"))
+      let run = try rig.run(
+        "cat", "made", "--frame", "1", "--save-frames", "out", "--png", "rgb")
+      #expect(run.exitCode == 0 && run.standardError.contains("1 picture of arrays"), "\(run)")
+      let files = try FileManager.default.contentsOfDirectory(atPath: rig.directory.file("out"))
+      #expect(files == ["000000000000.1.png"])
+    }
+
     @Test(arguments: [
       ["--fields", "a..b"], ["--fields", ""], ["--fields", "a", "--raw"], ["--png", "rgb"],
       ["--fields", "a", "--save-frames", "out"], ["--save-frames", "out", "--json"],
-      ["--save-frames", "out", "--png", "grb"], ["--follow", "--codec", "json"],
+      ["--save-frames", "out", "--png", "grb"],
     ])
     func whatMeansNothingTogetherIsRefused(arguments: [String]) throws {
       let rig = try Rig()

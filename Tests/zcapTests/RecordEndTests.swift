@@ -77,6 +77,27 @@ extension ZcapTests {
       #expect(arrivals.numberingFault(frame: 1, count: count) == nil)
     }
 
+    /// While there is time to mend it, and in the end.
+    @Test func whatWillNeverComeIsTold() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start([
+        "record", publisher.endpoint, "tcp://zcap.invalid:5555", "-o", "made", "-t", "load",
+        "--sequence", "lode:frame=1:offset=0:u8",
+      ])
+      try publisher.waitForSubscriptions()
+      try publisher.publish("load", "x")
+      try waitFor("the host to be looked up") {
+        recorder.standardError.contains("host zcap.invalid: ")
+      }
+      recorder.send(signal: SIGINT)
+      let run = try recorder.wait()
+      #expect(run.exitCode == 0, "\(run)")
+      #expect(
+        run.standardError.contains("no message came from tcp://zcap.invalid:5555 of topics that"))
+      #expect(run.standardError.contains("no message has the counter lode:"), "\(run)")
+    }
+
     @Test func aRecordingWithoutMessagesIsSealedToo() throws {
       let rig = try Rig()
       let publisher = try Publisher()

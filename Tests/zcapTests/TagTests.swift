@@ -81,7 +81,39 @@ extension ZcapTests {
       #expect(try rig.run("tag", "made", tag, "--schema", schema).exitCode == 0)
       try FileManager.default.removeItem(atPath: rig.capture("made") + "/schemas/everything.desc")
       let bare = try rig.run("cat", "made", "--json")
-      #expect(bare.standardOutput.contains("nothing shows protobuf(zcap.test.Everything)"))
+      #expect(bare.exitCode == 3 && bare.standardOutput.contains("its schema is not here"))
+    }
+
+    /// What is wrong with it, and not something else.
+    @Test(arguments: [
+      ("struct(<Id3f:seq)", "1 names, and the format has 5 values, or 3"),
+      ("struct(<Id:a,a)", "a name is there twice"), ("struct(<Iz)", "no format of Python's struct"),
+      ("ndarray(foo,3)", "'foo' is no type of numbers"), ("ndarray(uint8,-1)", "'-1' is no shape"),
+      ("jsno", "no such codec; there are raw, text, json"),
+      ("protobuf(Everything)", "the schemas have zcap.test.Everything"),
+      ("flatbuffers(A)", "a type of a schema needs --schema"),
+    ])
+    func aTagThatNothingShowsSaysWhy(tag: String, reason: String) throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(1, nanoseconds: 1).write(rig.capture("made"))
+      let folder = "\(Programs.repository)/Tests/PayloadCodecsTests/Fixtures"
+      let schema = "\(folder)/everything.desc"
+      let run = try rig.run("cat", "made", "--as", "*#1=\(tag)", "--schema", schema)
+      #expect(run.exitCode == 64 && run.complaints.count == 1, "\(run)")
+      #expect(run.standardError.contains(reason), "\(run)")
+    }
+
+    @Test func aRuleThatFitsNothingIsTold() throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(3, nanoseconds: 1, topic: "imu").write(rig.capture("made"))
+      let run = try rig.run("tag", "made", "IMU#1=raw", "imu#7=raw", "imu#1=raw", "imu#1=raw")
+      #expect(run.exitCode == 0 && run.complaints.count == 3, "\(run)")
+      #expect(run.standardError.contains("'IMU#1=raw': no topic matches"))
+      #expect(run.standardError.contains("'imu#7=raw': no message"))
+      let rules = try rig.run("tag", "made").standardOutput.split(separator: "\n")
+      #expect(rules == ["IMU#1=raw", "imu#7=raw", "imu#1=raw"])
+      let cat = try rig.run("cat", "made", "--as", "nobody#1=raw")
+      #expect(cat.exitCode == 0 && cat.standardError.contains("fits no frame"), "\(cat)")
     }
 
     @Test func aRecordingKeepsWhatItIsTold() throws {

@@ -17,14 +17,19 @@ public struct PNGFile {
   private let channels: Int
   private let type: ElementType
   private let order: ColourOrder
+  /// Of the array in its frame.
+  private let start: Int
 
   private static let sizeMax = Int(Int32.max)
   /// A chunk of a PNG holds twice as much; programs that show pictures take less.
   private static let byteCountMax = 1 << 30
 
-  /// `nil` where the tag is no array of such a shape, or of one that is too large.
-  public init?(_ tag: CodecTag, order: ColourOrder) {
-    guard let layout = ArrayLayout(tag), let shape = layout.shape, (2...3).contains(shape.count),
+  /// `nil` where a frame of this tag is no array of such a shape, or of one that is too large.
+  public init?(_ tag: CodecTag, of frame: RawSpan, order: ColourOrder) {
+    let header = tag == .npy ? NpyHeader(frame) : nil
+    start = header?.byteCount ?? 0
+    guard let layout = header?.layout ?? ArrayLayout(tag), !layout.isFirstIndexFastest,
+      let shape = layout.shape, (2...3).contains(shape.count),
       layout.type.kind == .unsigned, layout.type.size <= 2,
       shape[0] > 0, shape[1] > 0, max(shape[0], shape[1]) <= Self.sizeMax,
       let byteCount = layout.byteCount, byteCount <= Self.byteCountMax
@@ -37,7 +42,8 @@ public struct PNGFile {
   private var rowBytes: Int { width * channels * type.size }
 
   /// The whole file; `nil` where the payload is not as long as the array.
-  public func content(_ payload: RawSpan) -> [UInt8]? {
+  public func content(_ frame: RawSpan) -> [UInt8]? {
+    let payload = frame.extracting(start..<frame.byteCount)
     guard payload.byteCount == rowBytes * height else { return nil }
     var file = Picture.pngStart
     let colour: UInt8 = [1: 0, 3: 2, 4: 6][channels]!

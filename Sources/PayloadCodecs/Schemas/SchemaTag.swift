@@ -21,6 +21,9 @@ struct SchemaTag: Hashable, Sendable {
 }
 
 extension CodecTag {
+  /// Whether it names a type that a schema has.
+  public var needsSchema: Bool { SchemaTag(self)?.type != nil }
+
   /// Whether a payload of no bytes at all is one of this tag, and says something.
   public var showsNoBytes: Bool { content(of: "protobuf") != nil }
 

@@ -35,13 +35,7 @@ extension [CodecRule] {
   func check(_ schemas: SchemaSet) throws {
     var decoders = DecoderSet(schemas: schemas)
     for rule in self where decoders.decoder(for: rule.tag) == nil {
-      let known = schemas.tags.map(\.rawValue)
-      let shown = known.prefix(8).joined(separator: ", ")
-      throw ValidationError(
-        known.isEmpty
-          ? "'\(rule)': nothing shows \(rule.tag); a type of a schema needs --schema"
-          : "'\(rule)': nothing shows \(rule.tag); the schemas have \(shown)"
-            + (known.count > 8 ? " and \(known.count - 8) more" : ""))
+      throw ValidationError("'\(rule)': nothing shows \(rule.tag): \(rule.tag.mistake(schemas))")
     }
   }
 }

@@ -18,6 +18,13 @@ struct FilterOptions: ParsableArguments {
 
   var isEmpty: Bool { endpoints.isEmpty && codecs.isEmpty }
 
+  /// The same, whatever the codecs.
+  var withoutCodecs: FilterOptions {
+    var options = self
+    options.codecs = []
+    return options
+  }
+
   /// Throws `ValidationError` where the capture has no such endpoint.
   func apply(to selection: Selection, in index: IndexReader) throws -> Selection {
     let known = index.capture.manifest.endpoints.map(\.address)

@@ -3,13 +3,19 @@ import Recording
 
 /// When a recording ends by itself.
 struct LimitOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Stop after this time, such as 10s or 1h30m.", valueName: "time"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Stop after this time, such as 10s or 1h30m.", valueName: "time"))
   var duration: TimeSpan?
 
-  @Option(help: ArgumentHelp("Stop after this many messages.", valueName: "messages"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Stop after this many messages.", valueName: "messages"))
   var count: UInt64?
 
-  @Option(help: ArgumentHelp("Stop after this many bytes of frames.", valueName: "bytes"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Stop after this many bytes of frames.", valueName: "bytes"))
   var size: ByteSize?
 
   func check() throws {

@@ -10,15 +10,18 @@ struct PacingOptions: ParsableArguments {
   var rate: PaceArgument?
 
   @Option(
-    name: .customLong("msgs-per-second"),
+    name: .customLong("msgs-per-second"), parsing: .unconditional,
     help: ArgumentHelp("Evenly, so many messages a second.", valueName: "n"))
   var messagesPerSecond: Double?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Evenly, so many bytes of frames a second.", valueName: "bytes"))
   var bytesPerSecond: ByteSize?
 
-  @Option(help: ArgumentHelp("Play longer silences as if they were this long.", valueName: "time"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Play longer silences as if they were this long.", valueName: "time"))
   var maxGap: TimeSpan?
 
   @Option(
@@ -30,6 +33,7 @@ struct PacingOptions: ParsableArguments {
   var late = ReplayPlan.LatePolicy.slip
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Exit with 3 where a message went out later than this after its time.", valueName: "time"))
   var maxLateness: TimeSpan?

@@ -15,10 +15,13 @@ struct PeerOptions: ParsableArguments {
       valueName: "prefix"))
   var waitTopic: [TopicPrefix] = []
 
-  @Option(help: ArgumentHelp("Give up waiting for subscribers after this.", valueName: "time"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Give up waiting for subscribers after this.", valueName: "time"))
   var waitTimeout: TimeSpan?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "When a peer has taken nothing for this long, do what --on-stall says.", valueName: "time"))
   var stallTimeout: TimeSpan?

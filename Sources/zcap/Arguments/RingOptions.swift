@@ -26,10 +26,14 @@ struct RingOptions: ParsableArguments {
   var triggers: [TopicPrefix] = []
 
   @Option(
-    help: ArgumentHelp("How much before a trigger is kept. (default: 60s)", valueName: "time"))
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "How much before a trigger is kept. (default: 60s, or what the ring keeps)", valueName: "time"
+    ))
   var before: TimeSpan?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("How much behind a trigger is kept. (default: 30s)", valueName: "time"))
   var after: TimeSpan?
 
@@ -38,6 +42,11 @@ struct RingOptions: ParsableArguments {
   func check(topics: [TopicPrefix], isAppending: Bool) throws {
     if try retention() == nil && !isAppending { try refuseTriggers("only with --keep") }
     for trigger in triggers { try check(trigger, topics) }
+    if let before, let span = try retention()?.nanoseconds, before.nanoseconds > span {
+      throw ValidationError(
+        "--before \(Units.duration(before.nanoseconds)): the ring keeps "
+          + "\(Units.duration(span)) only; say --keep \(Units.duration(before.nanoseconds))")
+    }
   }
 
   private func check(_ trigger: TopicPrefix, _ topics: [TopicPrefix]) throws {
@@ -70,7 +79,9 @@ struct RingOptions: ParsableArguments {
   func apply(to plan: inout RecordingPlan) throws {
     plan.keep = try retention()
     plan.triggerTopics = triggers.map(\.bytes)
-    if let before { plan.triggerWindow.before = before.nanoseconds }
+    // Without a word about it, no more than there may be.
+    plan.triggerWindow.before =
+      before?.nanoseconds ?? min(plan.triggerWindow.before, plan.keep?.nanoseconds ?? .max)
     if let after { plan.triggerWindow.after = after.nanoseconds }
   }
 }

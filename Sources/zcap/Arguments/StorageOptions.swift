@@ -5,6 +5,7 @@ import Recording
 /// How a recording lies on its disk.
 struct StorageOptions: ParsableArguments {
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       """
       Bytes of each segment file. (default: 256MiB, with --keep an eighth of its bytes or 64MiB)

@@ -18,7 +18,9 @@ struct TimelineOptions: ParsableArguments {
       """)
   var follow = false
 
-  @Option(help: ArgumentHelp("With --follow: so long after it was recorded.", valueName: "time"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("With --follow: so long after it was recorded.", valueName: "time"))
   var delay: TimeSpan?
 
   @Option(
@@ -29,7 +31,9 @@ struct TimelineOptions: ParsableArguments {
       """, valueName: "endpoint"))
   var clock: EndpointAddress?
 
-  @Option(help: ArgumentHelp("How often a second; 100 without it.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How often a second; 100 without it.", valueName: "n"))
   var clockRate: Double?
 
   @Option(

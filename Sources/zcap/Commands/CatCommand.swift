@@ -40,10 +40,12 @@ struct CatCommand: ParsableCommand, CheckedCommand {
       """, valueName: "file"))
   var schemas: [String] = []
 
-  @Option(help: ArgumentHelp("At most this many messages.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("At most this many messages.", valueName: "n"))
   var limit: Int?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Only this frame of each message that has it, from 0.", valueName: "n"))
   var frame: Int?
 
@@ -52,14 +54,16 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     help: ArgumentHelp(
       """
       Only these values of what frames say: a line of columns, with tabs between them, for each message \
-      that has any, strings as JSON has them but for the quotes; with --json, objects of them.
+      that has any, strings as JSON has them but for the quotes; with --json, objects of them. Arrays \
+      have data up to 256 elements.
       """, valueName: "a.b,c[0]"))
   var fieldList: String?
 
   @Option(
     name: .customLong("save-frames"),
     help: ArgumentHelp(
-      "Write frames as files into this directory: arrays as .npy, pictures and others by their kind.",
+      "Write frames as files into this directory: arrays as .npy, pictures and others by their kind; "
+        + "those without bytes are left out.",
       valueName: "dir"))
   var saveDirectory: String?
 
@@ -101,9 +105,6 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     if saveDirectory?.isEmpty == true {
       throw ValidationError("--save-frames '': a directory has a name")
     }
-    if follow, !filter.codecs.isEmpty {
-      throw ValidationError("--codec: the tags of what comes are not known when it does (--follow)")
-    }
     if raw || hex, !rules.isEmpty || !schemas.isEmpty {
       throw ValidationError("--as and --schema: --raw and --hex show bytes as they are")
     }
@@ -132,18 +133,24 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     try said.check(schemas)
     let reader = FrameReader(
       rules: said + [CodecRule](index.capture.manifest), schemas: schemas)
-    let selection = try filter.apply(to: selection.resolved(in: index), in: index)
+    // The index has seen samples of what frames are; what is shown is looked at.
+    let selection = try filter.withoutCodecs.apply(
+      to: selection.resolved(in: index), in: index)
     let view = try MessageOutput.View(
       format: format, frame: frame, fields: fields(),
-      files: saveDirectory.map { try FrameFiles(directory: $0, colours: colours) })
+      files: saveDirectory.map { try FrameFiles(directory: $0, colours: colours) },
+      codecs: filter.codecs)
     var output = MessageOutput(index, reader, view)
     if format == .text, fieldList != nil { output.writeFieldTitle() }
     let losses =
       try stop.map { try show(index, selection, to: &output, stop: $0) }
       ?? show(index, selection, to: &output)
     if let files = output.files {
-      Console.say("\(Units.count(files.count, "file")), \(Units.bytes(files.bytes))")
+      let pictures =
+        colours.map { _ in ", \(Units.count(files.pictures, "picture")) of arrays" } ?? ""
+      Console.say("\(Units.count(files.count, "file")), \(Units.bytes(files.bytes))\(pictures)")
     }
+    sayWhatIsNotShown(output, said)
     var complaints = losses.map { [$0] } ?? []
     if output.framesCut > 0 {
       complaints.append(
@@ -153,10 +160,30 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     if !complaints.isEmpty { throw ExitCode.incomplete }
   }
 
+  /// An empty answer has a reason, as has a rule that changed nothing.
+  private func sayWhatIsNotShown(_ output: borrowing MessageOutput, _ said: [CodecRule]) {
+    if output.looked == 0 {
+      Console.say("no message is selected")
+      return
+    }
+    for rule in output.idleRules(said.count) { Console.say("--as '\(rule)': fits no frame") }
+    guard output.shown == 0 else { return }
+    if !filter.codecs.isEmpty {
+      let met = output.tagsMet.sorted().joined(separator: ", ")
+      Console.say(
+        "no message has the codec \(filter.codecs.joined(separator: ", ")); they have \(met)")
+    } else if let fieldList {
+      Console.say("no message has \(fieldList)")
+    } else if let frame {
+      Console.say("no message has a frame \(frame)")
+    }
+  }
+
   /// Shows what is there. Returns what is missing, for people.
   private func show(
     _ index: IndexReader, _ selection: Selection, to output: inout MessageOutput
   ) throws -> String? {
+    if index.state == .recording { return try showUpToNow(index, selection, to: &output) }
     var messages = try index.messages(selection, pool: SegmentPool(index.capture))
     var count = 0
     defer { output.flush() }
@@ -166,6 +193,35 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     let losses = MessageListing.losses(
       missing: messages.messagesMissing, retired: messages.messagesRetired,
       damages: messages.damages)
+    return CompletenessReport(index, try index.completeness(of: selection)).losses(and: losses)
+  }
+
+  /// The same of what is being recorded: what the index knows, then what it does not know yet.
+  private func showUpToNow(
+    _ index: IndexReader, _ selection: Selection, to output: inout MessageOutput
+  ) throws -> String? {
+    let known = try index.knownPlace()
+    var messages = try index.messages(selection, pool: SegmentPool(index.capture))
+    var count = 0
+    defer { output.flush() }
+    while count < limit ?? .max, !output.isClosed, let message = try messages.next(),
+      message.record.sequence < known.sequence
+    {
+      if try output.write(message) { count += 1 }
+    }
+    var news = try index.following(selection, from: known)
+    var isCaughtUp = false
+    while count < limit ?? .max, !output.isClosed, !isCaughtUp {
+      switch news.next() {
+      case .message(let message): if try output.write(message) { count += 1 }
+      case .passed: continue
+      case .caughtUp, .ended: isCaughtUp = true
+      }
+    }
+    let losses = MessageListing.losses(
+      missing: messages.messagesMissing + news.messagesMissing,
+      retired: messages.messagesRetired + news.messagesRetired,
+      damages: messages.damages + news.damages)
     return CompletenessReport(index, try index.completeness(of: selection)).losses(and: losses)
   }
 

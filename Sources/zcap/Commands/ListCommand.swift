@@ -34,7 +34,9 @@ struct ListCommand: ParsableCommand, CheckedCommand {
 
   @OptionGroup var filter: FilterOptions
 
-  @Option(help: ArgumentHelp("At most this many messages, or events.", valueName: "rows"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("At most this many messages, or events.", valueName: "rows"))
   var limit: Int?
 
   @Flag(help: "One JSON object a line.")

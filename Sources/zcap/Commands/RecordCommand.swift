@@ -78,6 +78,7 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
 
   func run() throws {
     let path = output.map { Store.path(forNew: $0) } ?? Store.newPath()
+    if Capture.exists(at: path), !Capture.isFound(at: path) { throw NameInUse(path: path) }
     let present = try manifestToGoOnWith(path)
     let plan = try plan(path, present)
     try checkTopicRule(path, present)
@@ -93,13 +94,17 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     }
     pinOnSignal(recorder, path, isRing: keep != nil)
     var report = RecordingReport(
-      capture: path, endpoints: recorder.endpoints.map(\.address), keep: keep, isJSON: json)
+      capture: path, endpoints: recorder.endpoints.map(\.address), topics: topics, keep: keep,
+      isJSON: json)
     report.begin()
     tell(recorder.recovery, of: path)
     follow(recorder, requests, &report)
     let summary = try recorder.finish()
     report.tell(recorder.takeEvents(nanoseconds: 0))
     report.end(summary)
+    if !plan.sequences.isEmpty, let index = try? IndexReader(Capture(path: path)) {
+      CompletenessReport.tellIdleRules(index)
+    }
     if !summary.isComplete { throw ExitCode.incomplete }
   }
 
@@ -184,6 +189,12 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     try meaning.apply(to: &plan)
     return plan
   }
+}
+
+/// What a new capture would have to be instead of.
+private struct NameInUse: Error, CustomStringConvertible {
+  var path: String
+  var description: String { "\(path): there is something of this name that is no capture" }
 }
 
 /// `key=value`.

@@ -54,10 +54,13 @@ struct TagCommand: ParsableCommand, CheckedCommand {
     }
     let names = Set(try capture.schemaFiles().map(\.name))
     for name in schemasRemoved where !names.contains(name) {
-      throw ValidationError("--remove-schema \(name): \(path) has no such schema")
+      throw ValidationError(
+        "--remove-schema \(name): \(path) has no such schema"
+          + (names.isEmpty ? "" : "; it has \(names.sorted().joined(separator: ", "))"))
     }
     let files = try SchemaFiles.read(schemas)
-    let added = try rules.map { try $0.rule() }
+    var added: [CodecRule] = []
+    for rule in try rules.map({ try $0.rule() }) where !added.contains(rule) { added.append(rule) }
     let after = added + before.filter { !removed.contains($0) && !added.contains($0) }
     let shown = before.shown(by: try SchemaFiles.schemas([], of: capture))
     let gone = schemasRemoved + files.map(\.name)
@@ -68,9 +71,25 @@ struct TagCommand: ParsableCommand, CheckedCommand {
       let indexer = try Indexer.rebuild(capture, codecs: after)
       let messages = indexer.nextSequence - UInt64(indexer.messagesMissing)
       Console.say("\(path): \(Units.count(messages)) messages indexed by its new rules")
+      try complainOfIdle(added, capture)
     }
     try capture.add(files)
     for name in schemasRemoved { _ = try capture.removeSchema(name) }
+  }
+
+  /// A rule that no frame fits is most likely misspelt.
+  private func complainOfIdle(_ rules: [CodecRule], _ capture: Capture) throws {
+    let rows = try IndexReader(Capture(path: capture.path)).topicRows()
+    for rule in rules {
+      let topics = rows.filter { rule.matches(topic: $0.topic) }
+      if topics.isEmpty {
+        Console.complain("'\(rule)': no topic matches")
+      } else if !topics.contains(where: { $0.codec.split(separator: "|").count > rule.frame }),
+        rule.frame < 16
+      {
+        Console.complain("'\(rule)': no message of the topics that match has so many frames")
+      }
+    }
   }
 
   private func list(_ rules: [CodecRule], _ capture: Capture) throws {

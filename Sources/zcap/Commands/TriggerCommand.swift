@@ -17,11 +17,13 @@ struct TriggerCommand: ParsableCommand {
   var capture: String
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "How much before now. (default: as the recorder was told, or 60s)", valueName: "time"))
   var before: TimeSpan?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "How much behind now. (default: as the recorder was told, or 30s)", valueName: "time"))
   var after: TimeSpan?
@@ -44,6 +46,11 @@ struct TriggerCommand: ParsableCommand {
     }
     guard try ring.isBeingRecorded else {
       throw TriggerError.notRecorded(path: path)
+    }
+    if let before, let span = ring.manifest.keep?.nanoseconds, before.nanoseconds > span {
+      Console.complain(
+        "--before \(Units.duration(before.nanoseconds)): \(path) keeps \(Units.duration(span)) only"
+      )
     }
     let request = TriggerRequests.Request(
       time: now, before: before?.nanoseconds, after: after?.nanoseconds, label: label)

@@ -14,7 +14,10 @@ struct EventListing {
   }
 
   func write(isJSON: Bool) throws {
-    let entries = try index.ledger(selection).prefix(limit ?? .max)
+    // What a connection tells is told behind the messages that were there: its time is its own.
+    let entries = try index.ledger(selection).enumerated().sorted {
+      ($0.element.time ?? .max, $0.offset) < ($1.element.time ?? .max, $1.offset)
+    }.map(\.element).prefix(limit ?? .max)
     var output = DataOutput()
     for line in isJSON ? entries.map(json) : table(entries) {
       output.writeLine(line)

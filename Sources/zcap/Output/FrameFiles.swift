@@ -12,6 +12,8 @@ struct FrameFiles {
   /// Arrays of image shape become pictures.
   private let colours: ColourOrder?
   private(set) var count = 0
+  /// Those among them that are pictures made of arrays.
+  private(set) var pictures = 0
   private(set) var bytes = 0
 
   /// Makes the directory where it is not there.
@@ -33,7 +35,8 @@ struct FrameFiles {
     let digits = String(sequence)
     let name = String(repeating: "0", count: max(0, 12 - digits.count)) + digits + ".\(number)"
     let path = "\(directory)/\(name)"
-    if let colours, let picture = PNGFile(tag, order: colours)?.content(frame) {
+    if let colours, let picture = PNGFile(tag, of: frame, order: colours)?.content(frame) {
+      defer { pictures += 1 }
       return try write([], picture.span.bytes, to: path + ".png")
     }
     let file = FrameFile(tag, payloadBytes: frame.byteCount)

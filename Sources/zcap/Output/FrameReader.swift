@@ -7,18 +7,28 @@ struct FrameReader {
   private var decoders: DecoderSet
   private let registry = CodecRegistry.standard
   private(set) var output = JSONOutput()
+  /// Whether each rule was used.
+  private var isUsed: [Bool]
 
   /// `rules`: the first that fits counts.
   init(rules: [CodecRule], schemas: SchemaSet) {
     self.rules = rules
+    isUsed = rules.map { _ in false }
     decoders = DecoderSet(schemas: schemas)
   }
 
+  /// Of the first so many rules, those that no frame fitted.
+  func idleRules(_ count: Int) -> [CodecRule] {
+    rules.indices.prefix(count).filter { !isUsed[$0] }.map { rules[$0] }
+  }
+
   /// What a frame is: by the rules, or by its bytes. `header`: the frame before it.
-  func detect(
+  mutating func detect(
     _ frame: RawSpan, number: Int, topic: [UInt8]?, after header: RawSpan
   ) -> Detection {
-    for rule in rules where rule.frame == number && rule.matches(topic: topic) {
+    for (index, rule) in rules.enumerated()
+    where rule.frame == number && rule.matches(topic: topic) {
+      isUsed[index] = true
       // No bytes are a message of Protocol Buffers, which has its defaults.
       return Detection(frame.isEmpty && !rule.tag.showsNoBytes ? .empty : rule.tag, .certain)
     }
@@ -45,7 +55,9 @@ struct FrameReader {
     let decoder = decoders.decoder(for: tag)
     do throws(DecodingError) {
       try (decoder ?? BytesDecoder()).decode(frame, to: &output)
-      return decoder == nil ? DecodingError(.unsupported, at: 0, "nothing shows \(tag)") : nil
+      if decoder != nil { return nil }
+      let reason = tag.needsSchema ? "its schema is not here" : "nothing shows \(tag)"
+      return DecodingError(.unsupported, at: 0, reason)
     } catch {
       output.closeAll()
       return error

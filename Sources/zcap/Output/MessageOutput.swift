@@ -17,6 +17,8 @@ struct MessageOutput: ~Copyable {
     var fields: [FieldPath] = []
     /// Where frames become files; their names are shown then.
     var files: FrameFiles?
+    /// Only messages with a frame of one of these tags, by what the frame is shown as; none are all.
+    var codecs: [String] = []
   }
 
   /// Off a terminal, a line for people has so many characters at most.
@@ -41,16 +43,47 @@ struct MessageOutput: ~Copyable {
   /// Whether nobody wants it any more: no reader, and no files.
   var isClosed: Bool { view.files == nil && output.isClosed }
 
-  /// Frames that could not be read whole, of those whose values were looked for.
+  /// Frames that could not be read whole, though it was clear what they are.
   private(set) var framesCut = 0
+  /// Messages that were looked at, and of those that were shown.
+  private(set) var looked = 0
+  private(set) var shown = 0
+  /// Tags that were met where only some are wanted, as many as somebody reads.
+  private(set) var tagsMet: Set<String> = []
 
   mutating func flush() { output.flush() }
 
   /// How many frames became files.
   var files: FrameFiles? { view.files }
 
+  /// Rules among the first so many that no frame fitted.
+  func idleRules(_ count: Int) -> [CodecRule] { reader.idleRules(count) }
+
   /// Returns whether there was something of it to be shown.
   mutating func write(_ message: RecordedMessage) throws -> Bool {
+    looked += 1
+    guard view.codecs.isEmpty || hasWantedCodec(message), try show(message) else { return false }
+    shown += 1
+    return true
+  }
+
+  /// A tag is wanted as it is, or by its name in front of a bracket; those of all frames, joined by bars.
+  private mutating func hasWantedCodec(_ message: RecordedMessage) -> Bool {
+    let topic = message.topic
+    var tags: [String] = []
+    for number in 0..<message.record.frameCount {
+      guard let frame = message.segment.frame(number, of: message.record) else { continue }
+      let tag = detect(frame, number, in: message, topic).tag.rawValue
+      if tagsMet.count < 16 { tagsMet.insert(tag) }
+      tags.append(tag)
+    }
+    let all = tags.joined(separator: "|")
+    return view.codecs.contains { wanted in
+      wanted == all || tags.contains { $0 == wanted || $0.hasPrefix(wanted + "(") }
+    }
+  }
+
+  private mutating func show(_ message: RecordedMessage) throws -> Bool {
     if let frame = view.frame, frame >= message.record.frameCount { return false }
     if view.files != nil { return try save(message) }
     switch view.format {
@@ -90,7 +123,7 @@ struct MessageOutput: ~Copyable {
     return endpoints.indices.contains(number) ? endpoints[number] : "?"
   }
 
-  private func detect(
+  private mutating func detect(
     _ frame: RawSpan, _ number: Int, in message: RecordedMessage, _ topic: [UInt8]?
   ) -> Detection {
     reader.detect(frame, number: number, topic: topic, after: Self.header(number, in: message))
@@ -100,7 +133,10 @@ struct MessageOutput: ~Copyable {
   private mutating func read(
     _ frame: RawSpan, _ number: Int, in message: RecordedMessage, _ topic: [UInt8]?
   ) -> (found: Detection, error: DecodingError?) {
-    reader.read(frame, number: number, topic: topic, after: Self.header(number, in: message))
+    let result = reader.read(
+      frame, number: number, topic: topic, after: Self.header(number, in: message))
+    if result.error != nil, !result.found.isDoubtful { framesCut += 1 }
+    return result
   }
 
   /// The frame before this one; no bytes where there is none.
@@ -150,10 +186,9 @@ struct MessageOutput: ~Copyable {
     var values = [[UInt8]?](repeating: nil, count: view.fields.count)
     for number in numbers(of: message) where values.contains(nil) {
       guard let frame = message.segment.frame(number, of: message.record) else { continue }
-      let (found, error) = read(frame, number, in: message, topic)
-      if error != nil, !found.isDoubtful { framesCut += 1 }
+      let tag = read(frame, number, in: message, topic).found.tag
       for (column, field) in view.fields.enumerated() where values[column] == nil {
-        guard let place = place(of: field) else { continue }
+        guard let place = place(of: field, tag) else { continue }
         let isText = reader.output.bytes[place.lowerBound] == UInt8(ascii: "\"")
         let range = isText ? place.dropFirst().dropLast() : place
         values[column] = Array(reader.output.bytes[range])
@@ -171,9 +206,13 @@ struct MessageOutput: ~Copyable {
     return true
   }
 
-  /// Where the value stands in what was read last. What an error cut off is not there.
-  private func place(of field: FieldPath) -> Range<Int>? {
-    guard let place = field.place(in: reader.output.bytes),
+  /// Where the value stands in what was read last. What an error cut off is not there. Behind words in
+  /// the same frame it is looked for in what follows them, too.
+  private func place(of field: FieldPath, _ tag: CodecTag) -> Range<Int>? {
+    let bytes = reader.output.bytes
+    guard
+      let place = field.place(in: bytes)
+        ?? (tag.isBehindWords ? field.inside("value").place(in: bytes) : nil),
       place.upperBound <= reader.output.wholeEnd
     else { return nil }
     return place
@@ -188,7 +227,7 @@ struct MessageOutput: ~Copyable {
       let (found, error) = read(frame, number, in: message, topic)
       var values = JSONLine()
       for field in view.fields {
-        guard let place = place(of: field) else { continue }
+        guard let place = place(of: field, found.tag) else { continue }
         values.add(unknown: field.description, json: reader.output.bytes[place])
       }
       if values.isEmpty { continue }

@@ -5,6 +5,7 @@ import Recording
 struct RecordingReport: ~Copyable {
   private let capture: String
   private let endpoints: [String]
+  private let topics: [TopicPrefix]
   private let keep: Retention?
   private let isJSON: Bool
   private var last: RecordingStatus?
@@ -13,9 +14,13 @@ struct RecordingReport: ~Copyable {
   /// Those that were there, or are known to be waited for.
   private var endpointsTold: Set<String> = []
 
-  init(capture: String, endpoints: [String], keep: Retention?, isJSON: Bool) {
+  /// `topics`: those that are subscribed to, none for all.
+  init(
+    capture: String, endpoints: [String], topics: [TopicPrefix], keep: Retention?, isJSON: Bool
+  ) {
     self.capture = capture
     self.endpoints = endpoints
+    self.topics = topics
     self.keep = keep
     self.isJSON = isJSON
   }
@@ -40,6 +45,7 @@ struct RecordingReport: ~Copyable {
       kind == "retried"
     else { return }
     Console.say("nothing listens at \(endpoint) yet; waiting for it")
+    HostLookup.complainIfUnknown(hostOf: endpoint)
   }
 
   mutating func begin() {
@@ -133,7 +139,10 @@ struct RecordingReport: ~Copyable {
       "recorded \(Units.count(status.messages, "message")) (\(Units.bytes(status.bytes))) in "
         + "\(Units.duration(status.elapsedNanoseconds)) into \(capture)")
     for (endpoint, count) in zip(endpoints, status.messagesByEndpoint) where count == 0 {
-      Console.say("no message came from \(endpoint)")
+      let names = topics.map { Table.printable($0.bytes) }.joined(separator: ", ")
+      Console.say(
+        "no message came from \(endpoint)"
+          + (topics.isEmpty ? "" : " of topics that start with \(names)"))
     }
     if let failure = summary.failure {
       let rest = summary.sealFailure == nil ? "; what was recorded is sealed" : ""

@@ -22,7 +22,9 @@ struct TopicListing {
   /// What a row cannot say, for people.
   private func sayState(_ rows: [IndexReader.TopicRow]) throws {
     switch index.state {
-    case .recording: Console.say("\(index.capture.path) is being recorded")
+    case .recording:
+      let last = try index.overview().last.map { "; listed up to \(Units.time($0))" } ?? ""
+      Console.say("\(index.capture.path) is being recorded\(last)")
     case .unclean:
       Console.say(
         "\(index.capture.path) was not sealed by its recorder; what was committed is here")
