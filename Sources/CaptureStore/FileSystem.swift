@@ -112,6 +112,14 @@ extension FileSystem {
     return count
   }
 
+  /// Where what was ever written of a file begins, from `offset` on; nil where nothing was. A file is
+  /// reserved far ahead, and what was not written is zero. Source: `lseek(2)`, SEEK_DATA.
+  func dataStart(_ file: File, from offset: Int) -> Int? {
+    let start = calls.seekData(file, offset)
+    if start >= offset { return start }
+    return errno == ENXIO ? nil : offset
+  }
+
   /// Where what is not zero ends in a file, not before `start`. Source: `pread(2)`.
   func contentEnd(_ path: String, from start: Int) throws(StoreError) -> Int {
     let file = try open(path, O_RDONLY)
@@ -121,6 +129,8 @@ extension FileSystem {
     let rest = try size(file, path) - start
     var chunk = [UInt8](repeating: 0, count: max(1, min(rest, 1 << 20)))
     while true {
+      guard let data = dataStart(file, from: offset) else { return end }
+      offset = data
       let count = try read(file, path, at: offset, into: &chunk)
       if count == 0 { return end }
       let content = unsafe chunk.withUnsafeBytes { bytes in

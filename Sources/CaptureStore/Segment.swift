@@ -308,6 +308,9 @@ import Synchronization
     var chunk = [UInt8](repeating: 0, count: 4096)
     var offset = start
     while offset < size {
+      // What is zero is no header, so none begins in front of that.
+      guard let data = files.dataStart(file, from: offset) else { return }
+      offset = max(offset, data & ~(RecordLayout.alignment - 1))
       let count = try files.read(file, path, at: offset, into: &chunk)
       let last = count - RecordLayout.headerSize
       guard count > 0 else { break }

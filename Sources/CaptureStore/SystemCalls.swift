@@ -11,6 +11,9 @@ package protocol SystemCalls: Sendable {
   func stat(_ path: String, _ status: inout stat) -> CInt
   func fstat(_ file: CInt, _ status: inout stat) -> CInt
   func pread(_ file: CInt, _ bytes: UnsafeMutableRawBufferPointer, _ offset: Int) -> Int
+  /// Where what was written begins, from an offset on; -1 and ENXIO where nothing was. A system that
+  /// cannot tell says that it begins there.
+  func seekData(_ file: CInt, _ offset: Int) -> Int
   func pwrite(_ file: CInt, _ bytes: UnsafeRawBufferPointer, _ offset: Int) -> Int
   func fallocate(_ file: CInt, _ size: Int) -> CInt
   func ftruncate(_ file: CInt, _ size: Int) -> CInt
@@ -53,6 +56,11 @@ package struct LinuxCalls: SystemCalls {
 
   package func fstat(_ file: CInt, _ status: inout stat) -> CInt {
     unsafe Glibc.fstat(file, &status)
+  }
+
+  package func seekData(_ file: CInt, _ offset: Int) -> Int {
+    // SEEK_DATA, which Glibc shows with _GNU_SOURCE only.
+    lseek(file, offset, 3)
   }
 
   package func pread(

@@ -9,7 +9,7 @@ import ZeroMQ
 ///     {"do": "step", "messages": 1}        {"do": "rate", "rate": 0.5}
 ///     {"do": "seek", "position_s": 90}     {"do": "seek", "by_s": -10}     {"do": "next-mark"}
 ///
-/// The answer says how the replay stands when the verb was obeyed: `{"ok":true,"obeyed":true,
+/// The answer says how the replay stands when the verb was obeyed, steps sent: `{"ok":true,"obeyed":true,
 /// "phase":"playing","paused":false,"rate":1,"position_s":90.5,"span_s":600,"messages":1042,
 /// "bytes":...}`. Where it waits for subscribers or for a full peer, `"obeyed":false` says that it will
 /// be later. What was not understood, or cannot be, is answered with `{"ok":false,"error":"..."}`.
@@ -118,8 +118,13 @@ enum ControlRequest: Equatable {
   }
 
   init(_ data: Data) throws(Problem) {
-    guard let fields = try? JSONDecoder().decode(Fields.self, from: data) else {
-      throw Problem(text: #"not understood; say for instance {"do":"status"}"#)
+    let fields: Fields
+    do {
+      fields = try JSONDecoder().decode(Fields.self, from: data)
+    } catch let error as Swift.DecodingError {
+      throw Problem(text: Self.text(of: error))
+    } catch {
+      throw Problem(text: Self.example)
     }
     switch fields.do {
     case "status": self = .status
@@ -146,6 +151,18 @@ enum ControlRequest: Equatable {
       throw Problem(
         text: "'\(fields.do)' is none of status, stop, pause, resume, step, rate, seek, next-mark")
     }
+  }
+
+  private static let example = #"not understood; say for instance {"do":"status"}"#
+
+  private static func text(of error: Swift.DecodingError) -> String {
+    guard case .typeMismatch(_, let context) = error, let field = context.codingPath.last else {
+      guard case .dataCorrupted(let context) = error, let field = context.codingPath.last else {
+        return example
+      }
+      return "\(field.stringValue) is out of range or of the wrong kind"
+    }
+    return "\(field.stringValue) is of the wrong kind"
   }
 
   private static func nanoseconds(_ seconds: Double) throws(Problem) -> Int64 {

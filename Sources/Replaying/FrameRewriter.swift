@@ -2,6 +2,9 @@
 struct FrameRewriter {
   /// Fields that were not written, since their frames end before them.
   private(set) var fieldsMissed = 0
+  /// Whether the topic of a message fitted, by the numbers of the plan.
+  private(set) var isStampUsed: [Bool]
+  private(set) var isMappingUsed: [Bool]
   /// The frame that was rewritten last.
   private(set) var bytes: [UInt8] = []
 
@@ -13,6 +16,8 @@ struct FrameRewriter {
     if plan.topicMappings.isEmpty && plan.stamps.isEmpty { return nil }
     mappings = plan.topicMappings
     stamps = plan.stamps
+    isStampUsed = stamps.map { _ in false }
+    isMappingUsed = mappings.map { _ in false }
   }
 
   /// Makes `bytes` of a frame of a message; false where it stays as it is. `time` tells what a clock
@@ -38,8 +43,12 @@ struct FrameRewriter {
 
   /// A message was sent.
   mutating func pass(_ frames: Span<UnsafeRawBufferPointer>) {
-    for stamp in stamps {
+    if let mapping = mappings.firstIndex(where: { unsafe frames[0].starts(with: $0.old) }) {
+      isMappingUsed[mapping] = true
+    }
+    for (index, stamp) in stamps.enumerated() {
       guard unsafe frames[0].starts(with: stamp.prefix) else { continue }
+      isStampUsed[index] = true
       let isThere = unsafe stamp.frame < frames.count && stamp.fits(frames[stamp.frame].count)
       if !isThere { fieldsMissed += 1 }
     }

@@ -22,6 +22,8 @@ struct Player: ~Copyable {
     /// Unix nanoseconds of position 0, by capture.
     var origins: [Int64]
     var timing: TimingLog?
+    /// Nanoseconds of the recording from its first message to its last; nil while that grows.
+    var span: Int64?
     /// Where what one can jump to is: the first of those behind a position of the recording.
     var nextMark: (Int64) throws -> Int64?
     /// Starts to read where a timeline begins.
@@ -69,6 +71,12 @@ struct Player: ~Copyable {
     }
     try endTimeline()
     summary.fieldsMissed = stage.sockets.reduce(0) { $0 + $1.fieldsMissed }
+    summary.stampsIdle = plan.stamps.indices.filter { index in
+      !stage.sockets.contains { $0.hasUsed(stamp: index) }
+    }
+    summary.topicMappingsIdle = plan.topicMappings.indices.filter { index in
+      !stage.sockets.contains { $0.hasUsed(mapping: index) }
+    }
     summary.held.sort { $0.nanoseconds > $1.nanoseconds }
   }
 
@@ -90,6 +98,7 @@ struct Player: ~Copyable {
     }
     summary.durationNanoseconds = CaptureClock.monotonicNanoseconds() - begun
     for socket in stage.sockets { try socket.readPeers() }
+    summary.endpointsLeft = stage.sockets.filter(\.isLeft).map(\.address)
   }
 
   private mutating func endTimeline() throws {
@@ -115,6 +124,7 @@ struct Player: ~Copyable {
         guard pausedAt != nil else { return nil }
         // Who paused it may go on elsewhere.
         stepsLeft = 0
+        stage.control.finish()
         _ = stage.stop.wait(untilMonotonicNanoseconds: .max, bell: stage.control.bell)
       case .interrupted: break
       }
@@ -277,12 +287,14 @@ struct Player: ~Copyable {
   /// Goes on behind a message.
   private mutating func pass(_ item: ReplayItem) {
     nextIndex += 1
+    var isStepDone = false
     if !item.isState {
       if pausedAt != nil, stepsLeft > 0 {
         let now = CaptureClock.monotonicNanoseconds()
         pacer.anchor(position(of: item), at: now)
         pausedAt = now
         stepsLeft -= 1
+        isStepDone = stepsLeft == 0
       }
       paced.messages += 1
       paced.bytes += UInt64(item.frameBytes)
@@ -290,6 +302,8 @@ struct Player: ~Copyable {
       place = item.position
     }
     stage.counters.publish(summary, position: place)
+    // Who asked for it sees what it sent.
+    if isStepDone { stage.control.finish() }
   }
 
   @inline(__always)
@@ -354,7 +368,10 @@ struct Player: ~Copyable {
       case .step(let count):
         pause(at: now)
         stepsLeft += min(max(0, count), .max - stepsLeft)
-      case .seek(let position): target = position
+      // What was left of the steps was meant for where it was.
+      case .seek(let position):
+        target = position
+        stepsLeft = 0
       case .move(let distance): target = (target ?? here(item, at: now)) &+ distance
       case .nextMark: target = try stage.nextMark(target ?? here(item, at: now)) ?? target
       case .rate(let rate): change(to: rate, next: item, at: now)
@@ -362,9 +379,10 @@ struct Player: ~Copyable {
         if case .rate(let rate) = pacer.pace { change(to: rate * factor, next: item, at: now) }
       }
     }
-    if let target { try seek(to: max(0, target)) }
+    // Behind the last message is as far as it goes.
+    if let target { try seek(to: min(max(0, target), (stage.span ?? .max - 1) + 1)) }
     stage.counters.setState(isPaused: pausedAt != nil, pacer.pace)
-    stage.control.finish()
+    if stepsLeft == 0 { stage.control.finish() }
     return target != nil
   }
 

@@ -29,7 +29,7 @@ public enum ReplayError: Error, CustomStringConvertible, Sendable {
     case .peersMissing(let endpoint, let found, let wanted, let seconds):
       "\(endpoint): only \(found) of \(wanted) subscribers came within \(seconds) s; nothing was sent"
     case .topicMissing(let prefix, let seconds):
-      "nobody subscribed to \(prefix) within \(seconds) s; nothing was sent"
+      "nobody subscribed to '\(prefix)' within \(seconds) s; nothing was sent"
     case .stalled(let endpoint, nil, let seconds):
       "\(endpoint): nobody took anything for \(seconds) s; --wait-subscribers 1 waits for a peer"
     case .stalled(let endpoint, let peer?, let seconds):

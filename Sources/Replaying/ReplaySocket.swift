@@ -10,6 +10,8 @@ import ZeroMQ
   let address: String
   /// Whether any peer has been there.
   private(set) var hadPeer = false
+  /// PUB: whether the last of them is gone.
+  var isLeft: Bool { kind == .pub && hadPeer && subscriptions.isEmpty }
 
   private let socket: Socket
   private let kind: ReplayPlan.SocketKind
@@ -142,6 +144,10 @@ import ZeroMQ
       unsafe try socket.send(bytes, more: more, waiting: waiting)
     }
   }
+
+  /// Whether a message had a topic for one of the plan's stamps, or of its other beginnings.
+  func hasUsed(stamp index: Int) -> Bool { rewriter?.isStampUsed[index] == true }
+  func hasUsed(mapping index: Int) -> Bool { rewriter?.isMappingUsed[index] == true }
 
   /// Fields of messages that were not written, since their frames end before them.
   var fieldsMissed: Int { rewriter?.fieldsMissed ?? 0 }

@@ -69,6 +69,13 @@ public struct ReplaySummary: Sendable {
   public var sources: [Completeness] = []
   /// The captures in which no message matches the selection: their numbers.
   public var sourcesWithoutMessages: [Int] = []
+  /// The captures whose recorders ended before they were sealed: their numbers.
+  public var sourcesUnsealed: [Int] = []
+  /// One that was followed was not sealed in the end: messages may be missing behind the last one.
+  public var isRecordingKilled = false
+  /// Stamps, and other beginnings of topics, that no message had a topic for: their numbers.
+  public var stampsIdle: [Int] = []
+  public var topicMappingsIdle: [Int] = []
   /// Times that were not written, since their frames end before the field.
   public var fieldsMissed = 0
   /// By topic, where it was asked for: those that were met first, and then all others.
@@ -83,6 +90,8 @@ public struct ReplaySummary: Sendable {
   public var lingerNanoseconds: Int64 = 0
   /// Endpoints of PUB sockets that nobody subscribed to: what went out there reached no one.
   public var endpointsWithoutPeer: [String] = []
+  /// Endpoints of PUB sockets whose last subscriber was gone before the last message.
+  public var endpointsLeft: [String] = []
 
   /// Recorded time over elapsed time; nil where one of them is zero.
   public var achievedRate: Double? {
@@ -94,6 +103,6 @@ public struct ReplaySummary: Sendable {
     damages == 0 && messagesMissing == 0 && messagesRetired == 0 && !isCutShort
       && sources.allSatisfy(\.isComplete)
       && messagesDropped == 0 && peersDropped == 0 && lateness.lateCount == 0 && fieldsMissed == 0
-      && (!isStopped || isEndless)
+      && (!isStopped || isEndless) && !isRecordingKilled
   }
 }

@@ -162,6 +162,10 @@ final class ReplayTimeline: Sendable {
           _ = batch.append(message.message.record, of: message.message.segment, details)
           if isFollowing { batch.hold(message.message.segment) }
           if !isReady(batch) { continue }
+        case .passed where batch.items.isEmpty:
+          if state.withLock({ $0.isCancelled }) { return nil }
+          continue
+        case .passed: break
         case .caughtUp:
           if batch.items.isEmpty {
             usleep(followMicroseconds)

@@ -129,6 +129,7 @@ public final class Replayer: @unchecked Sendable {
     Player.Stage(
       plan: plan, sockets: sockets, stop: stop, control: control, counters: counters,
       origins: sources.map(\.origin), timing: timing,
+      span: plan.followNanoseconds == nil ? spanNanoseconds : nil,
       nextMark: { [self] position in try nextMark(behind: position) },
       makeTimeline: { [sources, plan, topics] start in
         ReplayTimeline(sources, plan, from: start, topics: topics)
@@ -144,9 +145,13 @@ public final class Replayer: @unchecked Sendable {
     if plan.followNanoseconds == nil {
       summary.sources = try sources.map { try $0.completeness() }
       summary.sourcesWithoutMessages = sources.indices.filter { sources[$0].beginning == nil }
+      summary.sourcesUnsealed = sources.indices.filter { sources[$0].index.state == .unclean }
     } else {
       // What it lacks now, and not what it did when the replay began.
-      summary.sources = try sources.map { try IndexReader($0.index.capture).completeness() }
+      let indexes = try sources.map { try IndexReader($0.index.capture) }
+      summary.sources = try indexes.map { try $0.completeness() }
+      summary.sourcesUnsealed = indexes.indices.filter { indexes[$0].state == .unclean }
+      summary.isRecordingKilled = !summary.sourcesUnsealed.isEmpty
     }
   }
 

@@ -20,9 +20,15 @@ struct Route {
       if let unknown = pairs.first(where: { !known.contains($0.recorded) }) {
         throw .unknownEndpoint(address: unknown.recorded, known: known.sorted())
       }
-      targets = pairs.map(\.target)
+      // What goes to one place goes out on one socket, in order.
+      var targets: [ReplayPlan.Target] = []
+      for pair in pairs where !targets.contains(pair.target) { targets.append(pair.target) }
+      self.targets = targets
       sockets = recorded.map { addresses in
-        addresses.map { address in pairs.firstIndex { $0.recorded == address } }
+        addresses.map { address in
+          let pair = pairs.first { $0.recorded == address }
+          return pair.flatMap { targets.firstIndex(of: $0.target) }
+        }
       }
     }
   }

@@ -16,6 +16,8 @@ struct TimelineMessage {
 struct TimelineReader {
   enum Step {
     case message(TimelineMessage)
+    /// Many messages were passed over that are not selected: time to look at something else.
+    case passed
     /// A capture that is followed has nothing more now.
     case caughtUp
     case end
@@ -132,7 +134,7 @@ private struct Feed {
       } else {
         switch following!.next() {
         case .message(let next): message = next
-        case .passed: return .caughtUp
+        case .passed: return .passed
         case .caughtUp: return .caughtUp
         case .ended: return .end
         }

@@ -91,6 +91,39 @@ import ZeroMQ
     #expect(numbers == Array(0..<Self.count) && summary.messages == UInt64(Self.count))
   }
 
+  /// The answer to a step comes when its messages are sent, and a seek takes back what is left of it.
+  @Test func stepsAreSentBeforeTheyAreObeyedAndNotBehindASeek() throws {
+    let replayer = try replayer()
+    control.ask(.pause)
+    let (_, numbers) = try play(replayer) {
+      for _ in 0..<20 {
+        let before = replayer.status.messages
+        try ask(.step(3))
+        #expect(replayer.status.messages == before + 3)
+      }
+      // In one go, so that none of them is sent in between.
+      control.ask(.step(1_000_000))
+      try ask(.seek(10 * Self.step))
+      let before = replayer.status.messages
+      try ask(.step(1))
+      #expect(replayer.status.messages == before + 1)
+    }
+    #expect(numbers.last == 10 && numbers.prefix(60) == Array(0..<60)[...])
+  }
+
+  /// No further than the end.
+  @Test func aSeekBehindTheEndIsOneToTheEnd() throws {
+    let replayer = try replayer()
+    control.ask(.pause)
+    _ = try play(replayer) {
+      try ask(.seek(1_000_000_000_000_000))
+      #expect(replayer.status.positionNanoseconds <= replayer.spanNanoseconds + 1)
+      try ask(.move(-Self.step / 2))
+      let place = replayer.status.positionNanoseconds
+      #expect(place > 0 && place < replayer.spanNanoseconds)
+    }
+  }
+
   @Test func whoIsPausedAtTheEndMayGoBack() throws {
     let replayer = try replayer()
     control.ask(.pause)

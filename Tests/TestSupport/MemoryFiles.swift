@@ -176,6 +176,8 @@ package final class MemoryFiles: SystemCalls {
     status.st_nlink = numericCast(names)
   }
 
+  package func seekData(_ file: CInt, _ offset: Int) -> Int { offset }
+
   package func pread(
     _ file: CInt, _ bytes: UnsafeMutableRawBufferPointer, _ offset: Int
   ) -> Int {

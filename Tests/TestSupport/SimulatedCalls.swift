@@ -40,6 +40,8 @@ extension SimulatedDisk {
     make(.fstat, failing: -1) { system.fstat(file, &status) }
   }
 
+  package func seekData(_ file: CInt, _ offset: Int) -> Int { system.seekData(file, offset) }
+
   package func pread(
     _ file: CInt, _ bytes: UnsafeMutableRawBufferPointer, _ offset: Int
   ) -> Int {

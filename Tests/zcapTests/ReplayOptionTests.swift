@@ -66,7 +66,8 @@ extension ZcapTests {
         "replay", "made", "--bind", endpoint, "--wait-topic", "tick", "--wait-timeout", "300ms")
       #expect(failed.exitCode == 1)
       #expect(
-        failed.complaints.last == "zcap: nobody subscribed to tick within 0.3 s; nothing was sent")
+        failed.complaints.last == "zcap: nobody subscribed to 'tick' within 0.3 s; nothing was sent"
+      )
       let replay = try rig.start(
         ["replay", "made", "--bind", endpoint, "--wait-topic", "tick", "--rate", "max"])
       let wanted = try Subscriber(connecting: endpoint, prefixes: [Array("ti".utf8)])
@@ -149,6 +150,64 @@ extension ZcapTests {
         bytes: words.map { Array($0.utf8) } + [[0xFF] + Array("=new/".utf8)])
       #expect(try subscriber.receiveAll().map(\.frames) == [[Array("new/a".utf8), [1]]])
       #expect(try replay.wait().exitCode == 0)
+    }
+
+    /// Two recorded endpoints may go out on one socket, in recorded order; what goes nowhere is told.
+    @Test func severalEndpointsGoToOnePlace() throws {
+      let rig = try Rig()
+      var capture = MadeCapture()
+      capture.endpoints = (1...3).map { "tcp://127.0.0.1:700\($0)" }
+      for number in 0..<30 {
+        capture.add(endpoint: number % 3, at: Int64(number), "t", String(number))
+      }
+      try capture.write(rig.capture("made"))
+      let endpoint = rig.endpoint("one")
+      let subscriber = try Subscriber(connecting: endpoint)
+      let replay = try rig.start([
+        "replay", "made", "--wait-subscribers", "1", "--map", "tcp://127.0.0.1:7001=\(endpoint)",
+        "--map", "tcp://127.0.0.1:7002=\(endpoint)",
+      ])
+      let arrivals = try subscriber.receiveAll().map(\.frames)
+      let wanted = (0..<30).filter { $0 % 3 < 2 }.map { Array(String($0).utf8) }
+      #expect(arrivals.map { $0[1] } == wanted)
+      let run = try replay.wait()
+      #expect(run.exitCode == 0, "\(run)")
+      #expect(run.standardError.contains("what came from tcp://127.0.0.1:7003 is not sent"))
+      let twice = try rig.run("replay", "made", "--bind", endpoint, "--bind", rig.endpoint("two"))
+      #expect(twice.exitCode == 64 && twice.complaints.count == 1, "\(twice)")
+    }
+
+    /// What nobody hears is told, also where somebody heard the beginning.
+    @Test func aSubscriberThatLeavesIsTold() throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(2_000, nanoseconds: 1_000_000).write(rig.capture("made"))
+      let endpoint = rig.endpoint("left")
+      let replay: ChildProcess
+      do {
+        let subscriber = try Subscriber(connecting: endpoint)
+        replay = try rig.start([
+          "replay", "made", "--bind", endpoint, "--wait-subscribers", "1", "--json",
+        ])
+        _ = try subscriber.receive(1)
+      }
+      let run = try replay.wait()
+      #expect(run.exitCode == 0 && run.standardError.contains("was gone before the end"), "\(run)")
+    }
+
+    @Test func aPusherWaitsForAPeer() throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(3, nanoseconds: 1).write(rig.capture("made"))
+      let run = try rig.run(
+        "replay", "made", "--type", "push", "--bind", rig.endpoint("none"), "--wait-subscribers",
+        "1", "--wait-timeout", "200ms")
+      #expect(run.exitCode == 1 && run.standardError.contains("waiting for 1 peer"), "\(run)")
+      let replay = try rig.start([
+        "replay", "made", "--type", "push", "--bind", rig.endpoint("one"),
+      ])
+      try waitFor("it to wait") { replay.standardError.contains("waiting for 1 peer") }
+      replay.send(signal: SIGINT)
+      let stopped = try replay.wait()
+      #expect(stopped.exitCode == 3 && !stopped.standardError.contains("held up"), "\(stopped)")
     }
 
     @Test func aPeerThatIsNotThereIsNotToBeGoneOnWithout() throws {

@@ -109,6 +109,31 @@ extension ZcapTests {
       #expect(try run.summary["messages"] == 500 && run.summary["rate_asked"] == "follow")
     }
 
+    /// What was recorded up to the kill leaves when it is due, and the end is told for what it is.
+    @Test func aRecorderThatIsKilledIsFollowedToItsEnd() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start(["record", publisher.endpoint, "-o", "live", "--json"])
+      try publisher.waitForSubscriptions()
+      let endpoint = rig.endpoint("follow")
+      let subscriber = try Subscriber(connecting: endpoint)
+      let replay = try rig.start([
+        "replay", "live", "--follow", "--bind", endpoint, "--json", "--wait-subscribers", "1",
+        "--delay", "1s", "--timing", rig.directory.file("timing.csv"),
+      ])
+      for number in 0..<100 {
+        try publisher.publish("load", String(number))
+        usleep(2_000)
+      }
+      _ = try recorder.waitForLine { try JSONRow($0).integer("messages") == 100 }
+      recorder.send(signal: SIGKILL)
+      let arrivals = try subscriber.receiveAll()
+      #expect(arrivals.numberingFault(frame: 1, count: 100) == nil)
+      let run = try replay.wait()
+      #expect(run.exitCode == 3 && run.standardError.contains("was not sealed"), "\(run)")
+      #expect(try run.summary["recorder_killed"] == true)
+    }
+
     @Test func aFollowerIsAsFarBehindAsItIsTold() throws {
       let rig = try Rig()
       let publisher = try Publisher()
@@ -274,10 +299,20 @@ extension ZcapTests {
     @Test func aMessageWithoutTheFieldIsSentAsItIsAndTold() throws {
       let rig = try Rig()
       try MadeCapture.evenly(3, nanoseconds: 1).write(rig.capture("made"))
-      for field in ["tick:frame=1:offset=8:f64le:unix", "tick:frame=7:offset=0:u32le:unix-ms"] {
+      for field in ["tick:frame=1:offset=8:f64le:unix", "tick:frame=7:offset=0:u32le:unix"] {
         let arrivals = try rig.replayed("made", "--restamp", field, exitCode: 3)
         #expect(arrivals.texts(frame: 1) == ["0", "1", "2"])
       }
+      // A misspelt beginning of a topic is told, too.
+      let idle = try rig.run(
+        "replay", "made", "--bind", rig.endpoint("idle"), "--restamp",
+        "tock:frame=1:offset=8:f64le:unix", "--topic-map", "tack=x")
+      #expect(idle.exitCode == 0 && idle.standardError.contains("starts with 'tock'"), "\(idle)")
+      #expect(idle.standardError.contains("starts with 'tack'"), "\(idle)")
+      let narrow = try rig.run(
+        "replay", "made", "--bind", rig.endpoint("x"), "--restamp",
+        "tick:frame=1:offset=0:u32le:unix-ms")
+      #expect(narrow.exitCode == 64 && narrow.standardError.contains("32 bits"), "\(narrow)")
       let run = try rig.run(
         "replay", "made", "--bind", rig.endpoint("x"), "--restamp", "tick:frame=1:offset=8:f64le")
       #expect(run.exitCode == 64 && run.complaints.count == 1, "\(run)")

@@ -23,7 +23,8 @@ struct PeerOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "When a peer has taken nothing for this long, do what --on-stall says.", valueName: "time"))
+      "When a peer has taken nothing for this long and more is to be sent, do what --on-stall says; "
+        + "at the end --linger counts.", valueName: "time"))
   var stallTimeout: TimeSpan?
 
   @Option(
@@ -59,7 +60,9 @@ struct PeerOptions: ParsableArguments {
   }
 
   func apply(to plan: inout ReplayPlan) {
-    plan.peersAwaited = waitSubscribers
+    // Others than PUB have nobody to send to until a peer is there.
+    let waitsForOne = plan.kind != .pub && stallTimeout == nil
+    plan.peersAwaited = max(waitsForOne ? 1 : 0, waitSubscribers)
     plan.topicsAwaited = waitTopic.map(\.bytes)
     plan.waitNanosecondsMax = waitTimeout?.nanoseconds
     plan.stallNanosecondsMax = stallTimeout?.nanoseconds

@@ -4,8 +4,10 @@ import Replaying
 
 /// Where a replay sends to, and on which sockets.
 struct TargetOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Bind this endpoint and send all on it.", valueName: "endpoint"))
-  var bind: EndpointAddress?
+  @Option(
+    name: .customLong("bind"),
+    help: ArgumentHelp("Bind this endpoint and send all on it.", valueName: "endpoint"))
+  var binds: [EndpointAddress] = []
 
   @Option(help: ArgumentHelp("Connect to this endpoint and send all to it.", valueName: "endpoint"))
   var connect: EndpointAddress?
@@ -45,11 +47,15 @@ struct TargetOptions: ParsableArguments {
       Write the time into a field of messages whose first frame starts with PREFIX (repeatable), as \
       PREFIX:frame=N:offset=N:FORMAT:CLOCK. FORMAT is f64le, i64le, u64le, i32le, u32le or the same \
       with be; CLOCK is unix (now) or timeline (when it was recorded), in seconds, or with -ms, -us or \
-      -ns behind it. For instance 'imu/:frame=1:offset=8:f64le:unix'.
+      -ns behind it, which 32 bits have no room for. PREFIX is that of the recorded topic, whatever \
+      --topic-map makes of it. For instance 'imu/:frame=1:offset=8:f64le:unix'.
       """, valueName: "field"))
   var restamps: [FieldStampArgument] = []
 
+  private var bind: EndpointAddress? { binds.first }
+
   func check() throws {
+    if binds.count > 1 { throw ValidationError("--bind: one endpoint; --map has more") }
     let ways = [bind != nil, connect != nil, !maps.isEmpty || asRecorded].filter { $0 }.count
     guard ways == 1 else {
       throw ValidationError("say where to: one of --bind, --connect, --map or --as-recorded")
@@ -57,6 +63,9 @@ struct TargetOptions: ParsableArguments {
     try bind?.validate(isBound: true)
     try connect?.validate(isBound: false)
     for map in maps { try map.new.validate(isBound: map.isBound) }
+    for stamp in restamps.map(\.stamp) where stamp.format.size == 4 && stamp.unit != .seconds {
+      throw ValidationError("--restamp: a number of 32 bits has room for seconds only")
+    }
     for (index, map) in maps.enumerated() {
       if maps[..<index].contains(where: { $0.recorded == map.recorded }) {
         throw ValidationError("--map \(map.recorded): mapped twice")
@@ -77,6 +86,13 @@ struct TargetOptions: ParsableArguments {
       pairs.append((endpoint.address, target))
     }
     return .byEndpoint(pairs)
+  }
+
+  /// Recorded endpoints whose messages are not sent.
+  func leftOut(_ captures: [Capture]) -> [String] {
+    if maps.isEmpty || asRecorded { return [] }
+    let recorded = captures.flatMap(\.manifest.endpoints).map(\.address)
+    return recorded.filter { address in !maps.contains { $0.recorded == address } }
   }
 
   func apply(to plan: inout ReplayPlan) {

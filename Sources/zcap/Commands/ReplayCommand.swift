@@ -97,8 +97,9 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
     let paths = indexes.map(\.capture.path)
     FileFaults.tell(of: paths)
     if dryRun {
-      try PreviewReport(plan: plan, captures: paths, isJSON: json)
-        .show(ReplayPreview(sources, plan))
+      let preview = try ReplayPreview(sources, plan)
+      PreviewReport(plan: plan, captures: paths, isJSON: json).show(preview)
+      sayWhatIsNotSent(indexes)
       return
     }
     let stop = StopSignals.token(outcome: "peers may lack the last messages")
@@ -106,9 +107,19 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
     let replayer = try Replayer(sources, plan, stop: stop, control: verbs)
     let report = ReplayReport(
       plan: plan, captures: paths, endpoints: replayer.endpoints, isJSON: json)
+    sayWhatIsNotSent(indexes)
     let summary = try play(replayer, verbs, stop, report)
     report.end(summary)
     if !summary.isComplete { throw ExitCode.incomplete }
+  }
+
+  private func sayWhatIsNotSent(_ indexes: [IndexReader]) {
+    for endpoint in targets.leftOut(indexes.map(\.capture)) {
+      Console.say("what came from \(endpoint) is not sent; --as-recorded sends it, too")
+    }
+    if !stateFirst.isEmpty, selection.from == nil, loop == nil, !keys, control == nil {
+      Console.say("--state-first: there is nothing before the beginning; it goes with --from")
+    }
   }
 
   /// Plays it under the control and in the sight of whoever asked for that.

@@ -29,7 +29,10 @@ struct PreviewReport {
     if preview.messagesOfState > 0 {
       lines.append("state first    \(Units.count(preview.messagesOfState, "message"))")
     }
-    if let loops = plan.loops, loops > 1 { lines.append("played         \(loops) times") }
+    if let loops = plan.loops, loops > 1 {
+      let all = Units.count(preview.messages * UInt64(loops), "message")
+      lines.append("played         \(loops) times, \(all) in all")
+    }
     for (target, messages) in preview.targets {
       let verb = target.isBound ? "bind" : "connect to"
       lines.append("would \(verb) \(target.address) and send \(Units.count(messages, "message"))")

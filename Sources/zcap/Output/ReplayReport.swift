@@ -23,19 +23,24 @@ struct ReplayReport: Sendable {
     let played = captures.joined(separator: ", ")
     Console.say("replaying \(played) to \(endpoints.joined(separator: ", "))")
     if plan.peersAwaited > 0 {
-      Console.say("waiting for \(Units.count(plan.peersAwaited, "subscriber"))")
+      let who = plan.kind == .pub ? "subscriber" : "peer"
+      let each = endpoints.count > 1 ? " at each of \(endpoints.count) endpoints" : ""
+      Console.say("waiting for \(Units.count(plan.peersAwaited, who))\(each)")
     }
   }
 
   /// Shows the status line, on a terminal, until the replay is done.
   func follow(_ replayer: Replayer, until isDone: StopToken) {
     guard Console.isTerminal else { return }
-    while !isDone.wait(untilMonotonicNanoseconds: Self.nextShow()) {
+    while !isDone.wait(untilMonotonicNanoseconds: nextShow()) {
       Console.showStatus(text(replayer.status))
     }
   }
 
-  private static func nextShow() -> Int64 { CaptureClock.monotonicNanoseconds() + 500_000_000 }
+  /// Who controls it wants to see what it did.
+  private func nextShow() -> Int64 {
+    CaptureClock.monotonicNanoseconds() + (plan.isControlled ? 100_000_000 : 500_000_000)
+  }
 
   private func text(_ status: ReplayStatus) -> String {
     switch status.phase {
@@ -46,6 +51,7 @@ struct ReplayReport: Sendable {
     case .playing:
       var text = "+" + Units.duration(status.positionNanoseconds / 1_000_000 * 1_000_000)
       if status.isPaused { text += "  paused" }
+      if let rate = status.rate, plan.isControlled { text += "  rate \(Units.fixed(rate, 3))" }
       text += "  \(Units.count(status.messages)) messages  \(Units.bytes(status.bytes))"
       if let due = status.nextDue {
         // A long silence is not to look like a hang.
@@ -81,6 +87,9 @@ struct ReplayReport: Sendable {
     for endpoint in summary.endpointsWithoutPeer {
       Console.say("nobody subscribed at \(endpoint); --wait-subscribers 1 waits for somebody")
     }
+    for endpoint in summary.endpointsLeft {
+      Console.say("at \(endpoint) the last subscriber was gone before the end")
+    }
     if summary.isStopped && !summary.isEndless { Console.complain("stopped before the end") }
     if summary.isCutShort {
       Console.complain(
@@ -93,6 +102,14 @@ struct ReplayReport: Sendable {
   private func tellLosses(_ summary: ReplaySummary) {
     for number in summary.sourcesWithoutMessages {
       Console.say("\(captures[number]): no message matches the selection")
+    }
+    for number in summary.sourcesUnsealed {
+      let text = "\(captures[number]) was not sealed by its recorder"
+      if summary.isRecordingKilled {
+        Console.complain("\(text); what it had not committed is missing")
+      } else {
+        Console.say("\(text); what was committed is here")
+      }
     }
     let others = MessageListing.losses(
       missing: summary.messagesMissing, retired: summary.messagesRetired, damages: summary.damages)
@@ -139,6 +156,14 @@ struct ReplayReport: Sendable {
   }
 
   private func tellWhatWasLeftOut(_ summary: ReplaySummary) {
+    for number in summary.stampsIdle {
+      let prefix = Table.printable(plan.stamps[number].prefix)
+      Console.say("--restamp: no message had a topic that starts with '\(prefix)'")
+    }
+    for number in summary.topicMappingsIdle {
+      let old = Table.printable(plan.topicMappings[number].old)
+      Console.say("--topic-map: no message had a topic that starts with '\(old)'")
+    }
     if summary.lateness.lateCount > 0, let limit = summary.lateness.limit {
       Console.complain(
         "\(Units.count(summary.lateness.lateCount, "message")) went out more than "
@@ -155,7 +180,8 @@ struct ReplayReport: Sendable {
     if summary.peersDropped > 0 {
       Console.complain(
         "\(Units.count(summary.peersDropped, "peer")) took nothing for "
-          + "\(Units.duration(plan.stallNanosecondsMax ?? 0)) and were disconnected")
+          + "\(Units.duration(plan.stallNanosecondsMax ?? 0)) and "
+          + (summary.peersDropped == 1 ? "was" : "were") + " disconnected")
     }
   }
 
@@ -197,6 +223,8 @@ struct ReplayReport: Sendable {
     line.add("retired", summary.messagesRetired)
     line.add("stopped", summary.isStopped)
     line.add("cut_short", summary.isCutShort)
+    line.add("recorder_killed", summary.isRecordingKilled)
+    line.add("subscribers_left", summary.endpointsLeft)
     line.add("fields_missed", summary.fieldsMissed)
     if plan.isByTopic { line.add("topics", summary.topics.map(json)) }
     return line
