@@ -53,12 +53,32 @@ struct ProtobufDecoderTests {
     "what the schema lacks is shown by its number",
     arguments: [
       ([0xF8, 7, 5, 0x18, 2], #"{"someInt32":2,"127":{"varint":5}}"#),
-      // Field 3 as bytes, which an int32 is not.
-      ([0x1A, 1, 0x61], #"{"3":{"text":"a"}}"#),
       ([0xF8, 7, 5, 0xF8, 7, 6], #"{"127":[{"varint":5},{"varint":6}]}"#),
     ])
   func unknownFields(payload: [UInt8], expected: String) throws {
     #expect(try decode(payload, "everything.desc", type) == expected)
+  }
+
+  @Test(
+    "what is wrong is told beside what is right",
+    arguments: [
+      // Field 3 as bytes, which an int32 is not.
+      ([0x38, 1, 0x1A, 1, 0x61], #"{"someSint32":-1,"3":{"text":"a"}}"#, 2),
+      // The last field is cut, in the message and in the one within it: point = 18.
+      ([0x18, 2, 0x38], #"{"someInt32":2}"#, 3), ([0x18, 2, 0x72, 9, 1], #"{"someInt32":2}"#, 3),
+      ([0x92, 1, 3, 8, 1, 16, 0x18, 2], #"{"someInt32":2,"point":{"x":1}}"#, 6),
+    ])
+  func partsOfWhatIsWrong(payload: [UInt8], expected: String, offset: Int) throws {
+    let decoder = try Fixture.decoder("everything.desc", type)
+    var output = JSONOutput()
+    do throws(DecodingError) {
+      try unsafe decoder.decode(payload.span.bytes, to: &output)
+      Issue.record("no error")
+    } catch {
+      #expect(error.offset == offset, "\(error)")
+    }
+    output.closeAll()
+    #expect(output.text == expected)
   }
 
   @Test(

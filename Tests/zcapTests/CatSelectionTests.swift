@@ -167,6 +167,11 @@ extension ZcapTests {
       #expect(try lines("--codec", "text|json") == 360)
       #expect(try lines("--codec", "struct", "--as", "u#1=struct(<I)") == 1)
       #expect(try lines("--codec", "msgpack", "--follow") == 40)
+      // The listing has samples, and says so.
+      let rows = try rig.list("made")
+      #expect(rows.filter { $0.text("topic") == "t" }.allSatisfy { $0["sampled"] == true })
+      #expect(rows.filter { $0.text("topic") == "u" }.allSatisfy { $0["sampled"] == nil })
+      #expect(try rig.run("ls", "made").standardError.contains("~ is by samples"))
       let none = try rig.run("cat", "made", "--codec", "nonsense")
       #expect(none.exitCode == 0 && none.standardOutput.isEmpty, "\(none)")
       #expect(none.standardError.contains("they have json, msgpack, "), "\(none)")

@@ -11,6 +11,9 @@
 /// | Any | with `@type`; of a type that the schema lacks, its `value` as bytes |
 /// | field that the schema lacks | as without a schema, by its number |
 ///
+/// Of a message that is cut, the fields that are whole are shown, and of a field that is not of the
+/// schema's type what it is on the wire; both are errors all the same.
+///
 /// Shown is what is on the wire, so a default that a writer wrote is there. More bytes than
 /// ``DecodingLimits/binaryBytes`` are cut and counted; text that is no UTF-8, and a Timestamp or
 /// Duration out of its range, are shown as what they are made of.
@@ -37,6 +40,7 @@ public struct ProtobufDecoder: Decoder {
     if let (schema, index) = type {
       var json = ProtobufJSON(schema, payload, output.limits)
       try json.message(index, [0..<payload.byteCount], at: 0, to: &output)
+      if let failure = json.failure { throw failure }
     } else {
       var guess = ProtobufGuess(payload, ProtobufWork(output.limits))
       try guess.message(0..<payload.byteCount, at: 0, to: &output)

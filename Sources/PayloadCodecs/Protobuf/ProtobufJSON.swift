@@ -10,6 +10,9 @@ struct ProtobufJSON: ~Escapable {
   let schema: ProtobufSchema
   let bytes: RawSpan
   var work: ProtobufWork
+  /// What is wrong with a message of which the rest is shown: where its bytes end within a field, or a
+  /// field is not of the kind that the schema has.
+  private(set) var failure: DecodingError?
 
   @_lifetime(copy bytes)
   init(_ schema: ProtobufSchema, _ bytes: RawSpan, _ limits: DecodingLimits) {
@@ -138,11 +141,14 @@ extension ProtobufJSON {
     var members: [Int: ProtobufPlace] = [:]
     for range in ranges {
       var reader = ProtobufReader(bytes, range)
-      while let tag = try reader.tag() {
-        try work.count(at: tag.offset)
-        _ = try reader.value(of: tag, &work)
+      while let tag = try next(&reader) {
         let place = ProtobufPlace(tag)
         guard let field = fields[tag.number], field.accepts(tag.type) else {
+          if fields[tag.number] != nil {
+            fail(
+              DecodingError(
+                .malformed, at: tag.offset, "field \(tag.number) is not of the schema's type"))
+          }
           unknown.append(place)
           continue
         }
@@ -162,6 +168,24 @@ extension ProtobufJSON {
     }
     return (known, unknown)
   }
+
+  /// The tag of the next field that is whole; nil at the end, be it that of the message or not.
+  private mutating func next(
+    _ reader: inout ProtobufReader
+  ) throws(DecodingError) -> ProtobufReader.Tag? {
+    do throws(DecodingError) {
+      guard let tag = try reader.tag() else { return nil }
+      try work.count(at: tag.offset)
+      _ = try reader.value(of: tag, &work)
+      return tag
+    } catch {
+      if error.kind == .limit { throw error }
+      fail(error)
+      return nil
+    }
+  }
+
+  private mutating func fail(_ error: DecodingError) { failure = failure ?? error }
 
   /// The value of a field that was found, and so is whole.
   mutating func value(at place: ProtobufPlace) throws(DecodingError) -> Value {
