@@ -149,8 +149,8 @@ extension ZcapTests {
       var capture = MadeCapture()
       for number in 0..<400 as Range<Int64> {
         if number % 4 == 3 {
-          capture.entries.append(
-            .init(nanoseconds: number, frames: [Array("t".utf8), [0x81, 0xA1, 0x61, 7]]))
+          let map = [0x82, 0xA5] + Array("alpha".utf8) + [7, 0xA4] + Array("beta".utf8) + [0xC3]
+          capture.entries.append(.init(nanoseconds: number, frames: [Array("t".utf8), map]))
         } else {
           capture.add(at: number, "t", #"{"a":7}"#)
         }
