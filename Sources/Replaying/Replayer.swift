@@ -100,7 +100,8 @@ public final class Replayer: @unchecked Sendable {
     clock?.start()
     var summary = try play()
     clock?.finish()
-    if plan.kind == .pub {
+    // Nobody came to one that was stopped before it began.
+    if plan.kind == .pub, summary.messages > 0 || !summary.isStopped {
       summary.endpointsWithoutPeer = sockets.filter { !$0.hadPeer }.map(\.address)
     }
     counters.setPhase(.draining)

@@ -177,6 +177,25 @@ extension ZcapTests {
       #expect(none.standardError.contains("they have json, msgpack, "), "\(none)")
     }
 
+    /// As `tail -f` does: also where nothing comes that could not be written.
+    @Test func aFollowerEndsWithWhoeverReadsIt() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let recorder = try rig.start(["record", publisher.endpoint, "-o", "live", "--json"])
+      try publisher.waitForSubscriptions()
+      try publisher.publish("load", "x")
+      _ = try recorder.waitForLine { try JSONRow($0).integer("messages") == 1 }
+      let zcap = try Programs.zcap()
+      let shell = try ChildProcess(
+        "/bin/sh", ["-c", "'\(zcap)' cat live --follow --json | head -n 1"].map { Array($0.utf8) },
+        environment: ["ZCAP_STORE": rig.store], directory: rig.directory.path)
+      let run = try shell.wait(seconds: 10)
+      #expect(run.standardOutput.hasPrefix("{\"sequence\":0,"), "\(run)")
+      #expect(recorder.isRunning)
+      recorder.send(signal: SIGINT)
+      #expect(try recorder.wait().exitCode == 0)
+    }
+
     /// An answer without a line has a reason.
     @Test func nothingIsSaidToBeNothing() throws {
       let rig = try Rig()

@@ -31,6 +31,10 @@ enum SchemaFiles {
 
   private static func read(_ path: String) throws -> SchemaFile {
     let source = URL(fileURLWithPath: path)
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+      throw SchemaCompiler.Failure(description: "it is a folder; name the file")
+    }
     do {
       let bytes = Array(try Data(contentsOf: source))
       guard let compiler = SchemaCompiler(for: path) else {

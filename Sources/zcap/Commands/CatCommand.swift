@@ -238,7 +238,7 @@ struct CatCommand: ParsableCommand, CheckedCommand {
       case .message(let message): if try output.write(message) { count += 1 }
       case .passed: output.flush()
       case .caughtUp:
-        output.flush()
+        output.flushForNow()
         _ = stop.wait(
           untilMonotonicNanoseconds: CaptureClock.monotonicNanoseconds() + Self.pauseNanoseconds)
       case .ended: isEnded = true

@@ -43,6 +43,13 @@ struct DataOutput: ~Copyable {
     if buffer.count >= Self.bufferSize { flush() }
   }
 
+  /// Whether who read it has gone, while there is nothing to write that would tell. Source: `poll(2)`,
+  /// POLLERR.
+  mutating func lookForReader() {
+    var item = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+    if poll(&item, 1, 0) == 1, item.revents & Int16(POLLERR) != 0 { isClosed = true }
+  }
+
   /// Writes what is buffered. Source: `write(2)`.
   mutating func flush() {
     var written = 0

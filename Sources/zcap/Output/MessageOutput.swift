@@ -53,6 +53,12 @@ struct MessageOutput: ~Copyable {
 
   mutating func flush() { output.flush() }
 
+  /// The same, where nothing may come for a long time.
+  mutating func flushForNow() {
+    output.flush()
+    output.lookForReader()
+  }
+
   /// How many frames became files.
   var files: FrameFiles? { view.files }
 
