@@ -1,3 +1,5 @@
+import Foundation
+
 /// A part of a recording that becomes a capture of its own: the segments of a window of time get a
 /// second name there, and are not copied. So it costs no time, and only the disk that a ring would
 /// have used again.
@@ -162,6 +164,17 @@ extension Manifest.Window {
     ended = Manifest.text(
       unixNanoseconds: now.unixNanoseconds - (now.monotonicNanoseconds - time))
     cut = isCut
+  }
+}
+
+extension Capture {
+  /// Tries whether captures of windows can be made beside a ring. Throws what keeps them from it: a file
+  /// system without second names, or a folder that may not be written to.
+  public static func tryPins(ofRing path: String) throws(StoreError) {
+    let files = FileSystem.system
+    let name = "\(path).\(UUID().uuidString)"
+    try files.link(CapturePath.manifest(path), to: name)
+    try files.remove(name)
   }
 }
 

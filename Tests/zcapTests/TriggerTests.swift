@@ -96,6 +96,26 @@ extension ZcapTests {
       #expect(try record.wait().exitCode == 0)
     }
 
+    /// A ring that is a file system of its own: found out before the trigger.
+    @Test(.enabled(if: MountedDisk.isAllowed))
+    func aRingBesideWhichNothingCanBeMadeSaysSo() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let ring = ["record", publisher.endpoint, "--duration", "100ms"]
+      #expect(try rig.start(ring + ["-o", "ring", "--keep", "1h"]).wait().exitCode == 0)
+      let disk = try MountedDisk(.tmpfs)
+      for name in try FileManager.default.contentsOfDirectory(atPath: rig.capture("ring")) {
+        try FileManager.default.copyItem(
+          atPath: "\(rig.capture("ring"))/\(name)", toPath: "\(disk.path)/\(name)")
+      }
+      let goOn = ring + ["-o", disk.path, "--append", "--min-free", "0", "--segment-size", "1MiB"]
+      let told = try rig.start(goOn).wait()
+      #expect(told.exitCode == 0, "\(told)")
+      #expect(told.standardError.contains("triggers will make no captures"), "\(told)")
+      let refused = try rig.start(goOn + ["--trigger", "alarm"]).wait()
+      #expect(refused.exitCode == 1 && refused.standardError.contains("link"), "\(refused)")
+    }
+
     /// The last message before a limit may be what everybody waited for.
     @Test func theMessageThatEndsARecordingTriggers() throws {
       let rig = try Rig()

@@ -76,6 +76,16 @@ struct RingOptions: ParsableArguments {
     }
   }
 
+  /// Finds out before the trigger whether its window can be made. Throws where triggers were asked for.
+  func tryWindows(of path: String) throws {
+    do {
+      try Capture.tryPins(ofRing: path)
+    } catch {
+      if !triggers.isEmpty || before != nil || after != nil { throw error }
+      Console.complain("triggers will make no captures: \(error)")
+    }
+  }
+
   func apply(to plan: inout RecordingPlan) throws {
     plan.keep = try retention()
     plan.triggerTopics = triggers.map(\.bytes)

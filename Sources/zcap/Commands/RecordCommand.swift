@@ -90,7 +90,10 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     let stop = StopSignals.token(outcome: "what was committed is in the capture")
     var requests: TriggerRequests?
     let recorder = try Recorder(plan, stop: stop) {
-      if keep != nil { requests = try TriggerRequests(path) }
+      if keep != nil {
+        requests = try TriggerRequests(path)
+        try ring.tryWindows(of: path)
+      }
     }
     pinOnSignal(recorder, path, isRing: keep != nil)
     var report = RecordingReport(
