@@ -14,6 +14,8 @@ public enum Doubt: Hashable, Sendable {
   case silent(endpoint: String)
   /// It was taken out of a ring, whose recording ended before all of the time asked for was over.
   case windowCut
+  /// It was taken out of a ring, and something kept it from having all of that time.
+  case windowFailed(String)
   /// A part of the time asked for had made room in that ring before it was asked for.
   case windowLate
   /// A counter rule that no message's topic fitted.
@@ -40,7 +42,11 @@ extension IndexReader {
         }
       }
       if let window = capture.manifest.window {
-        if window.isCut, !isBeingRecorded { doubts.append(.windowCut) }
+        if let failure = window.failure {
+          doubts.append(.windowFailed(failure))
+        } else if window.isCut, !isBeingRecorded {
+          doubts.append(.windowCut)
+        }
         if window.late == true { doubts.append(.windowLate) }
       }
       // Captures of other programs tell nothing of connections.

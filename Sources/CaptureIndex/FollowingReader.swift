@@ -28,12 +28,18 @@ public struct FollowingReader {
   /// It could not go on at the last look either.
   private var isStuck = false
 
+  /// Of this boot's monotonic clock: what was received later is not wanted.
+  private let lastTime: Int64?
   private let selection: Selection
   private let rule: TopicRule
   private let endpoints: Set<Int>?
   private var cursor: CaptureCursor
 
-  init(_ index: IndexReader, _ selection: Selection, from place: RecordPlace?) throws {
+  init(
+    _ index: IndexReader, _ selection: Selection, from place: RecordPlace?,
+    upTo lastTime: Int64? = nil
+  ) throws {
+    self.lastTime = lastTime
     self.selection = selection
     rule = index.topicRule
     endpoints = selection.endpointNumbers(in: index.capture.manifest)
@@ -65,8 +71,13 @@ public struct FollowingReader {
 
   /// Whether what is recorded from now on is not selected.
   private func isBehindEnd(_ record: RecordHeader) -> Bool {
-    guard let until = selection.until, record.kind == .data, let segment = cursor.segment
-    else { return false }
+    guard record.kind == .data, let segment = cursor.segment else { return false }
+    if let lastTime, record.monotonicNanoseconds > lastTime,
+      segment.header.clock.bootID == ClockPair.currentBootID
+    {
+      return true
+    }
+    guard let until = selection.until else { return false }
     return record.monotonicNanoseconds &+ segment.header.clock.unixOffset >= until
   }
 
@@ -89,12 +100,16 @@ public struct FollowingReader {
 
 extension IndexReader {
   /// Up to where the index of a capture that is being recorded knows it: messages behind that are read by
-  /// ``following(_:from:)``.
+  /// ``followingUpToNow(_:from:)``.
   public func knownPlace() throws -> RecordPlace { try database.place() }
 
-  /// Reads the messages of a selection from a place on, as ``following(_:)`` does.
-  public func following(_ selection: Selection, from place: RecordPlace) throws -> FollowingReader {
-    try FollowingReader(self, selection, from: place)
+  /// Reads the messages of a selection from a place on, as ``following(_:)`` does, and ends behind what
+  /// was received by now.
+  public func followingUpToNow(
+    _ selection: Selection, from place: RecordPlace
+  ) throws -> FollowingReader {
+    try FollowingReader(
+      self, selection, from: place, upTo: CaptureClock.monotonicNanoseconds())
   }
 
   /// Reads the messages of a selection and goes on with what is being recorded. Codecs do not count:

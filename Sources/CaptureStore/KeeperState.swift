@@ -15,6 +15,8 @@ struct KeeperState {
   var ring: SegmentRing?
   /// When a segment of a ring made room last, and how old its last message was then.
   var lastRoom: (time: Int64, age: Int64)?
+  /// When the last message came of those that have made room, on the monotonic clock.
+  var goneUntil: Int64?
   /// Windows of the recording that become captures of their own.
   var pins: [Pin] = []
   var pinOutcomes: [PinOutcome] = []
@@ -138,6 +140,7 @@ extension KeeperState {
     ring?.isShort = false
     let now = CaptureClock.monotonicNanoseconds()
     lastRoom = (now, now - oldest.ended)
+    goneUntil = max(goneUntil ?? .min, oldest.ended)
     if ring?.entries.isEmpty == false { return ring?.entries.removeFirst() }
     if let segment = sealing?.segment, sealing?.isGone == false {
       // Who seals it has its file, and leaves it soon where nobody else wants it.
@@ -175,10 +178,7 @@ extension KeeperState {
   }
 
   /// Whether a segment that has made room had messages since a time on the monotonic clock.
-  func hasMadeRoom(since time: Int64) -> Bool {
-    guard let lastRoom else { return false }
-    return lastRoom.time - lastRoom.age >= time
-  }
+  func hasMadeRoom(since time: Int64) -> Bool { (goneUntil ?? .min) >= time }
 }
 
 extension SegmentRing.Entry {

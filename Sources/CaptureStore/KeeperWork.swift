@@ -12,7 +12,10 @@ final class KeeperWork: Sendable {
 
   init(_ settings: KeeperSettings, active: SegmentWriter) {
     self.settings = settings
-    state = Guarded(KeeperState(active: active, ring: settings.ring, nextNumber: active.number + 1))
+    state = Guarded(
+      KeeperState(
+        active: active, ring: settings.ring, goneUntil: settings.ring?.goneUntil,
+        nextNumber: active.number + 1))
   }
 
   var newsCount: Int { news.load(ordering: .relaxed) }
@@ -110,13 +113,7 @@ final class KeeperWork: Sendable {
       } catch {
         let isHelped = error.isShortOfSpace && canRingMakeRoom(of: 1)
         tell { state in
-          if isHelped {
-            state.makeRoom(for: error)
-          } else if error.isShortOfSpace && state.isRoomComing(within: patience) {
-            state.retryTime = CaptureClock.monotonicNanoseconds() + Self.retryInterval
-          } else {
-            state.prepareFailure = error
-          }
+          if !awaitRoom(&state, error, isHelped) { state.prepareFailure = error }
         }
       }
     case .remove(let old):
@@ -152,17 +149,34 @@ final class KeeperWork: Sendable {
       tell { state in
         state.spares.insert(spare, at: 0)
         state.isGrowing = false
-        if isHelped {
-          state.makeRoom(for: error)
-        } else if error.isShortOfSpace && state.isRoomComing(within: patience) {
-          state.retryTime = CaptureClock.monotonicNanoseconds() + Self.retryInterval
-        } else {
+        if !awaitRoom(&state, error, isHelped) {
           state.growFailure = error
           state.roomNeeded = 0
         }
       }
     }
   }
+
+  /// What the want of room leads to: the room that was made last is waited for, since who reads it has it
+  /// still, then the next segment makes some. False: there will be none.
+  private func awaitRoom(
+    _ state: inout KeeperState, _ error: StoreError, _ canMakeRoom: Bool
+  ) -> Bool {
+    guard error.isShortOfSpace else { return false }
+    let isUrgent = state.spares.isEmpty || state.roomNeeded > 0
+    let span = canMakeRoom && isUrgent ? min(patience, Self.patienceMin) : patience
+    if state.isRoomComing(within: span) {
+      state.retryTime = CaptureClock.monotonicNanoseconds() + Self.retryInterval
+    } else if canMakeRoom {
+      state.makeRoom(for: error)
+    } else {
+      return false
+    }
+    return true
+  }
+
+  /// While the writer may need the next segment at any time, no longer than its queues hold out.
+  private static let patienceMin: Int64 = 100_000_000
 
   /// How long the room that a ring made is waited for, and how often it is looked for. Without
   /// threads nobody else has its file.

@@ -59,6 +59,9 @@ struct SegmentRing: Sendable {
     var segment: SegmentWriter?
   }
 
+  /// Who asks for all of the time that is kept is heard within this.
+  static let askedWithin: Int64 = 500_000_000
+
   let retention: Retention
   var entries: [Entry] = []
   /// The disk had no room for a segment, or for one to grow: the oldest one makes it.
@@ -77,6 +80,10 @@ struct SegmentRing: Sendable {
     return entries[older].segment
   }
 
+  /// Until when what has made room was recorded, on the monotonic clock: in a ring that is gone on with,
+  /// up to its first segment; nil where that begins the recording.
+  var goneUntil: Int64? { entries.first.flatMap { $0.firstSequence > 0 ? $0.begun : nil } }
+
   /// Whether so many bytes of segment files are more than it may take.
   func isOver(_ bytes: Int) -> Bool { retention.bytes.map { bytes > $0 } ?? false }
 
@@ -85,7 +92,9 @@ struct SegmentRing: Sendable {
   func isSurplus(_ oldest: Entry, bytes: Int, nextSequence: UInt64, now: Int64) -> Bool {
     if isShort { return true }
     if isOver(bytes) { return true }
-    if let span = retention.nanoseconds, oldest.ended < now - span { return true }
+    if let span = retention.nanoseconds, oldest.ended < now - span - Self.askedWithin {
+      return true
+    }
     if let least = retention.messages, nextSequence >= least,
       oldest.nextSequence <= nextSequence - least
     {

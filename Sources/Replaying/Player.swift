@@ -47,6 +47,10 @@ struct Player: ~Copyable {
   /// When it was paused; nil while it plays.
   private var pausedAt: Int64?
   private var stepsLeft = 0
+  /// Verbs that came together with steps and behind them: they are obeyed when those are sent.
+  private var verbsHeld: [ReplayControl.Verb] = []
+  /// Messages that had been sent when it was looked at who left.
+  private var messagesWhenLeft = UInt64.max
   /// Where in the recording it is: nanoseconds.
   private var place: Int64 = 0
 
@@ -98,7 +102,6 @@ struct Player: ~Copyable {
     }
     summary.durationNanoseconds = CaptureClock.monotonicNanoseconds() - begun
     for socket in stage.sockets { try socket.readPeers() }
-    summary.endpointsLeft = stage.sockets.filter(\.isLeft).map(\.address)
   }
 
   private mutating func endTimeline() throws {
@@ -121,11 +124,14 @@ struct Player: ~Copyable {
       switch timeline!.next(&batch, stop: stage.stop, bell: stage.control.bell) {
       case .batch: continue
       case .end:
+        noteWhoLeft()
         guard pausedAt != nil else { return nil }
         // Who paused it may go on elsewhere.
         stepsLeft = 0
-        stage.control.finish()
-        _ = stage.stop.wait(untilMonotonicNanoseconds: .max, bell: stage.control.bell)
+        if verbsHeld.isEmpty { stage.control.finish() }
+        if verbsHeld.isEmpty {
+          _ = stage.stop.wait(untilMonotonicNanoseconds: .max, bell: stage.control.bell)
+        }
       case .interrupted: break
       }
       if stage.stop.isRequested {
@@ -135,6 +141,13 @@ struct Player: ~Copyable {
       _ = try obey(next: nil)
     }
     return batch.items[nextIndex]
+  }
+
+  /// Whoever left before the last message was sent; who leaves behind it has everything.
+  private mutating func noteWhoLeft() {
+    guard summary.messages != messagesWhenLeft else { return }
+    messagesWhenLeft = summary.messages
+    summary.endpointsLeft = stage.sockets.filter(\.isLeft).map(\.address)
   }
 
   // MARK: - Waiting
@@ -150,7 +163,7 @@ struct Player: ~Copyable {
   private mutating func waitUntilDue(_ item: ReplayItem) throws -> Wait {
     while true {
       if stage.stop.isRequested { return .stopped }
-      if stage.control.bell.isRung, try obey(next: item) { return .moved }
+      if stage.control.bell.isRung || isHeldVerbDue, try obey(next: item) { return .moved }
       if pausedAt != nil {
         if stepsLeft > 0 { return .due(deadline: nil, now: 0) }
         stage.counters.setNext(nil, position: 0)
@@ -303,7 +316,7 @@ struct Player: ~Copyable {
     }
     stage.counters.publish(summary, position: place)
     // Who asked for it sees what it sent.
-    if isStepDone { stage.control.finish() }
+    if isStepDone, verbsHeld.isEmpty { stage.control.finish() }
   }
 
   @inline(__always)
@@ -360,7 +373,17 @@ struct Player: ~Copyable {
   private mutating func obey(next item: ReplayItem?) throws -> Bool {
     var target: Int64?
     let now = CaptureClock.monotonicNanoseconds()
-    for verb in stage.control.take() {
+    var verbs = verbsHeld + stage.control.take()
+    verbsHeld = []
+    var hasStepped = false
+    while !verbs.isEmpty {
+      if hasStepped, verbs[0].endsSteps {
+        verbsHeld = verbs
+        break
+      }
+      let verb = verbs.removeFirst()
+      // What was left of earlier steps was meant for where it was.
+      if verb.endsSteps { stepsLeft = 0 }
       switch verb {
       case .pause: pause(at: now)
       case .resume: resume(at: now)
@@ -368,10 +391,8 @@ struct Player: ~Copyable {
       case .step(let count):
         pause(at: now)
         stepsLeft += min(max(0, count), .max - stepsLeft)
-      // What was left of the steps was meant for where it was.
-      case .seek(let position):
-        target = position
-        stepsLeft = 0
+        hasStepped = true
+      case .seek(let position): target = position
       case .move(let distance): target = (target ?? here(item, at: now)) &+ distance
       case .nextMark: target = try stage.nextMark(target ?? here(item, at: now)) ?? target
       case .rate(let rate): change(to: rate, next: item, at: now)
@@ -382,9 +403,11 @@ struct Player: ~Copyable {
     // Behind the last message is as far as it goes.
     if let target { try seek(to: min(max(0, target), (stage.span ?? .max - 1) + 1)) }
     stage.counters.setState(isPaused: pausedAt != nil, pacer.pace)
-    if stepsLeft == 0 { stage.control.finish() }
+    if stepsLeft == 0, verbsHeld.isEmpty { stage.control.finish() }
     return target != nil
   }
+
+  private var isHeldVerbDue: Bool { stepsLeft == 0 && !verbsHeld.isEmpty }
 
   private mutating func change(to rate: Double, next item: ReplayItem?, at now: Int64) {
     let rates = ReplayControl.rates
@@ -430,5 +453,15 @@ struct Player: ~Copyable {
     pacer.anchor(positionPlayed, at: now)
     if pausedAt != nil { pausedAt = now }
     stage.counters.publish(summary, position: position)
+  }
+}
+
+extension ReplayControl.Verb {
+  /// Whether it takes back the steps that are left.
+  fileprivate var endsSteps: Bool {
+    switch self {
+    case .pause, .resume, .toggle, .seek, .move, .nextMark: true
+    case .step, .rate, .faster: false
+    }
   }
 }

@@ -96,6 +96,8 @@ public struct ReplayPlan: Sendable {
   public var loops: Int? = 1
   /// Peers that every socket has before the first message goes out.
   public var peersAwaited = 0
+  /// Others than PUB: some socket has a peer before that, for without one there is nobody to send to.
+  public var awaitsAnyPeer = false
   /// How long to wait for them; nil is without limit.
   public var waitNanosecondsMax: Int64?
   /// PUB: prefixes that a subscriber of any socket has asked for before the first message goes out:

@@ -170,25 +170,28 @@ public final class Replayer: @unchecked Sendable {
     let begun = CaptureClock.monotonicNanoseconds()
     while !stop.isRequested {
       var fewest = Int.max
+      var most = 0
       var lonely = endpoints[0]
       for socket in sockets {
         let count = try socket.countPeers()
+        most = max(most, count)
         if count < fewest { (fewest, lonely) = (count, socket.address) }
       }
       counters.peers.store(fewest, ordering: .relaxed)
       let topic = plan.topicsAwaited.first { prefix in
         !sockets.contains { $0.isAwaited(prefix) }
       }
-      if fewest >= plan.peersAwaited && topic == nil { return }
+      let isEnough = fewest >= plan.peersAwaited && (most > 0 || !plan.awaitsAnyPeer)
+      if isEnough && topic == nil { return }
       let now = CaptureClock.monotonicNanoseconds()
       if let limit = plan.waitNanosecondsMax, now - begun > limit {
         let seconds = Double(limit) / 1e9
-        if let topic, fewest >= plan.peersAwaited {
+        if let topic, isEnough {
           throw ReplayError.topicMissing(
             prefix: String(decoding: topic, as: UTF8.self), seconds: seconds)
         }
         throw ReplayError.peersMissing(
-          endpoint: lonely, found: fewest, wanted: plan.peersAwaited, seconds: seconds)
+          endpoint: lonely, found: fewest, wanted: max(1, plan.peersAwaited), seconds: seconds)
       }
       _ = stop.wait(untilMonotonicNanoseconds: now + 1_000_000)
     }

@@ -45,6 +45,29 @@ import Testing
     #expect(try doubts([Self.started, Self.ended]) == [])
   }
 
+  /// What went wrong is said, and not what else it might be.
+  @Test func aWindowSaysWhatKeptItFromBeingWhole() throws {
+    #expect(try doubts([Self.started, Self.ended]) == [])
+    var manifest = try Manifest.load(capture: path)
+    let said = #"{"from":"2026-01-01T00:00:00Z","until":"2026-01-01T00:01:00Z"}"#
+    var window = try JSONDecoder().decode(Manifest.Window.self, from: Data(said.utf8))
+    manifest.window = window
+    try manifest.save(capture: path)
+    #expect(try IndexReader(Capture(path: path)).doubts() == [.windowCut])
+    window.late = true
+    window.failure = "no room"
+    manifest.window = window
+    try manifest.save(capture: path)
+    #expect(
+      try IndexReader(Capture(path: path)).doubts() == [.windowFailed("no room"), .windowLate])
+    // By the clock that nobody sets, whatever the others say.
+    manifest.window = try JSONDecoder().decode(Manifest.Window.self, from: Data(said.utf8))
+    manifest.window?.ended = "2025-01-01T00:00:00Z"
+    manifest.window?.cut = false
+    try manifest.save(capture: path)
+    #expect(try IndexReader(Capture(path: path)).doubts() == [])
+  }
+
   @Test func aCaptureOfAnotherProgramTellsNothing() throws {
     #expect(try doubts([]) == [])
   }

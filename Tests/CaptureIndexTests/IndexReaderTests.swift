@@ -135,6 +135,35 @@ import Threads
     try writer.finish()
   }
 
+  /// It ends, however fast others record.
+  @Test func whatIsReadUpToNowEndsThere() throws {
+    let writer = try CaptureWriter(creating: directory.file("live"), manifest: .test())
+    func append(_ count: Int) throws {
+      for number in 0..<count {
+        try writer.append(
+          TestMessage(time: CaptureClock.monotonicNanoseconds(), "t", String(number)))
+      }
+    }
+    try append(100)
+    let index = try IndexReader(Capture(path: writer.path))
+    try append(50)
+    let place = RecordPlace(segment: 0, offset: RecordLayout.firstOffset, sequence: 0)
+    var reader = try index.followingUpToNow(Selection(), from: place)
+    var count = 0
+    var isAtEnd = false
+    while !isAtEnd {
+      // One more for each that is read.
+      try append(1)
+      switch reader.next() {
+      case .message: count += 1
+      case .passed: continue
+      case .caughtUp, .ended: isAtEnd = true
+      }
+    }
+    #expect(count == 150)
+    try writer.finish()
+  }
+
   private func copy(_ path: String) throws -> String {
     try FileManager.default.copyItem(atPath: path, toPath: directory.file("copy"))
     return directory.file("copy")

@@ -90,6 +90,45 @@ import Threads
     work.state.withLock { #expect($0.spares.map(\.capacity) == [65536, 65536]) }
   }
 
+  /// Who reads a segment that made room has its file still: others do not go for that, one after the
+  /// other, while there is another way to go on.
+  @Test func aRingIsNotEmptiedWhileSomebodyReadsIt() throws {
+    var settings = settings
+    settings.ring = SegmentRing(retention: Retention(bytes: 64 * Self.segmentSize))
+    // Without threads of its own, and yet as one that has them.
+    settings.schedule = .threads
+    let work = KeeperWork(settings, active: try active())
+    while work.stepAhead() {}
+    func roll(to sequence: UInt64) {
+      work.state.withLock { state in
+        guard case .success(let spare) = state.takeSpare(size: 0) else {
+          Issue.record("no spare for \(sequence)")
+          return
+        }
+        state.retireActive(nextSequence: sequence)
+        spare.start(captureID: manifest.captureID, firstSequence: sequence)
+        state.active = spare
+      }
+    }
+    for sequence in 1...6 as ClosedRange<UInt64> {
+      roll(to: sequence)
+      while work.stepAhead() {}
+      while work.stepBehind() {}
+    }
+    let before = work.state.withLock { $0.segmentsLeft.count }
+    #expect(before == 6)
+    disk.fail(
+      .init(call: disk.calls(of: .fallocate) + 1, of: .fallocate, with: ENOSPC, persists: true))
+    roll(to: 7)
+    for _ in 0..<100 { _ = work.stepAhead() }
+    // One made room, and there is another that is ready.
+    work.state.withLock { state in
+      #expect(state.segmentsLeft.count == 6 && state.spares.count == 1)
+      #expect(state.prepareFailure == nil && state.shortage != nil)
+    }
+    disk.fail(nil)
+  }
+
   // MARK: - Open files
 
   @Test func aQuarterOfTheFilesAreKeptOpen() {

@@ -125,6 +125,7 @@ import Threads
     #expect(!isSurplus(100, 1499, 60))
     #expect(isSurplus(101, 1499, 60))
     #expect(isSurplus(100, 1500, 60))
+    // Who asks for ten seconds is heard a moment later.
     #expect(isSurplus(100, 1499, 61))
   }
 
@@ -461,20 +462,58 @@ import Threads
     #expect(!writer!.pinner(late))
   }
 
-  /// In front of a ring, too: what had been recorded is not thrown away because its first page is gone.
-  @Test func aSegmentInFrontWhoseFirstPageIsGoneIsKept() throws {
+  /// Also of what made room before the recording was gone on with.
+  @Test func aWindowOfARingThatIsGoneOnWithSaysWhatMadeRoom() throws {
     let directory = try TemporaryDirectory()
     let path = directory.file("c")
-    var writer: CaptureWriter? = try Self.writer(path)
-    try Self.append(1000, to: writer!)
+    let keep = Retention(messages: 3000)
+    for count in [0, 8000] as [Int] {
+      var writer: CaptureWriter?
+      if count > 0 {
+        writer = try Self.writer(path, keep: keep)
+        try Self.append(count, to: writer!, size: 10)
+      } else {
+        writer = try Self.writer(path + "0", keep: keep)
+        try Self.append(10, to: writer!, size: 10)
+      }
+      let ring = writer!.path
+      try writer!.finish()
+      writer = nil
+      try Capture(path: ring).waitUntilUnused()
+      writer = try CaptureWriter(
+        appendingTo: Capture(path: ring), endpoints: [], segmentSize: Self.segmentSize,
+        sync: .atSeal, schedule: .stepped)
+      let request = PinRequest(
+        path: ring + ".pin", before: 1_000_000_000_000, after: 3_600_000_000_000, labels: [:])
+      #expect(writer!.pinner(request))
+      try Self.append(10, to: writer!, size: 10)
+      try writer!.finish()
+      #expect(writer!.takePinOutcomes().map(\.isLate) == [count > 0])
+    }
+  }
+
+  /// A ring of 1,000 messages that is finished, and its first segment, which begins with other bytes.
+  private static func finished(
+    _ directory: TemporaryDirectory, firstBytes: Data
+  ) throws -> (Capture, Capture.SegmentFile) {
+    var writer: CaptureWriter? = try writer(directory.file("c"))
+    try append(1000, to: writer!)
     try writer!.finish()
     writer = nil
-    let capture = try Capture(path: path)
+    let capture = try Capture(path: directory.file("c"))
     try capture.waitUntilUnused()
     let first = try #require(try capture.segmentFiles().first)
     let handle = try FileHandle(forUpdating: URL(filePath: first.path))
-    try handle.write(contentsOf: Data(count: SegmentLayout.headerSize))
+    try handle.write(contentsOf: firstBytes)
     try handle.close()
+    return (capture, first)
+  }
+
+  /// In front of a ring, too: what had been recorded is not thrown away because its first page is gone.
+  @Test func aSegmentInFrontWhoseFirstPageIsGoneIsKept() throws {
+    let directory = try TemporaryDirectory()
+    let (capture, first) = try Self.finished(
+      directory, firstBytes: Data(count: SegmentLayout.headerSize))
     let recovery = try Recovery.recover(capture)
     #expect(recovery.unreadable.count == 1)
     #expect(try FileSystem.system.metadata(first.path + ".torn")?.size == first.size)
@@ -483,18 +522,8 @@ import Threads
   /// A file that was about to be used again when its recorder was killed holds nothing.
   @Test func aWithdrawnSegmentIsNoLoss() throws {
     let directory = try TemporaryDirectory()
-    let path = directory.file("c")
-    var writer: CaptureWriter? = try Self.writer(path)
-    try Self.append(1000, to: writer!)
-    try writer!.finish()
-    writer = nil
-    let capture = try Capture(path: path)
-    try capture.waitUntilUnused()
-    let first = try #require(try capture.segmentFiles().first)
-    let handle = try FileHandle(forUpdating: URL(filePath: first.path))
-    try handle.write(
-      contentsOf: withUnsafeBytes(of: SegmentLayout.withdrawnMagic.littleEndian) { Data($0) })
-    try handle.close()
+    let mark = withUnsafeBytes(of: SegmentLayout.withdrawnMagic.littleEndian) { Data($0) }
+    let (capture, _) = try Self.finished(directory, firstBytes: mark)
     let recovery = try Recovery.recover(capture)
     #expect(recovery.unreadable.isEmpty && recovery.filesRemoved == 1)
     _ = try Self.check(capture, next: 1000)

@@ -111,6 +111,39 @@ import ZeroMQ
     #expect(numbers.last == 10 && numbers.prefix(60) == Array(0..<60)[...])
   }
 
+  /// Verbs that come together are obeyed in their order: steps are sent before a seek behind them.
+  @Test func stepsAreSentWhereTheyWereAskedFor() throws {
+    let replayer = try replayer()
+    let verbs: [ReplayControl.Verb] = [
+      .pause, .step(3), .seek(100 * Self.step), .step(2), .seek(300 * Self.step), .step(1), .pause,
+    ]
+    for verb in verbs { control.ask(verb) }
+    let (_, numbers) = try play(replayer) {
+      try waitForMessages(6, replayer)
+      let number = control.ask(.rate(2))
+      #expect(control.waitUntilObeyed(number, nanoseconds: Self.wait))
+    }
+    #expect(numbers == [0, 1, 2, 100, 101, 300])
+  }
+
+  /// Who leaves when everything was sent was not too early.
+  @Test func whoLeavesBehindTheLastMessageHasEverything() throws {
+    let replayer = try replayer()
+    control.ask(.pause)
+    let subscriber = SubscriberThread(.sub, replayer.endpoints[0], count: Self.count)
+    let outcome = Guarded<ReplaySummary?>(nil)
+    let thread = WorkerThread(name: "replay") {
+      let summary = try? replayer.run()
+      outcome.withLock { $0 = summary }
+    }
+    try ask(.step(Self.count))
+    #expect(subscriber.messages().count == Self.count)
+    control.ask(.resume)
+    thread.join()
+    let summary = try #require(outcome.withLock { $0 })
+    #expect(summary.endpointsLeft == [] && summary.messages == UInt64(Self.count))
+  }
+
   /// No further than the end.
   @Test func aSeekBehindTheEndIsOneToTheEnd() throws {
     let replayer = try replayer()

@@ -194,20 +194,28 @@ extension ZcapTests {
       #expect(run.exitCode == 0 && run.standardError.contains("was gone before the end"), "\(run)")
     }
 
+    /// One is enough: who has nothing to get need not be there.
     @Test func aPusherWaitsForAPeer() throws {
       let rig = try Rig()
-      try MadeCapture.evenly(3, nanoseconds: 1).write(rig.capture("made"))
-      let run = try rig.run(
-        "replay", "made", "--type", "push", "--bind", rig.endpoint("none"), "--wait-subscribers",
-        "1", "--wait-timeout", "200ms")
-      #expect(run.exitCode == 1 && run.standardError.contains("waiting for 1 peer"), "\(run)")
-      let replay = try rig.start([
-        "replay", "made", "--type", "push", "--bind", rig.endpoint("one"),
-      ])
-      try waitFor("it to wait") { replay.standardError.contains("waiting for 1 peer") }
-      replay.send(signal: SIGINT)
-      let stopped = try replay.wait()
-      #expect(stopped.exitCode == 3 && !stopped.standardError.contains("held up"), "\(stopped)")
+      var capture = MadeCapture()
+      capture.endpoints = (1...2).map { "tcp://127.0.0.1:700\($0)" }
+      for number in 0..<3 { capture.add(endpoint: 1, at: Int64(number), "t", String(number)) }
+      try capture.write(rig.capture("made"))
+      let push = [
+        "replay", "made", "--type", "push", "--map", "tcp://127.0.0.1:7001=\(rig.endpoint("none"))",
+        "--map", "tcp://127.0.0.1:7002=\(rig.endpoint("one"))",
+      ]
+      let run = try rig.start(push + ["--wait-timeout", "200ms"]).wait()
+      #expect(run.exitCode == 1 && run.standardError.contains("waiting for a peer"), "\(run)")
+      let stopped = try rig.start(push)
+      try waitFor("it to wait") { stopped.standardError.contains("waiting for a peer") }
+      stopped.send(signal: SIGINT)
+      let told = try stopped.wait()
+      #expect(told.exitCode == 3 && !told.standardError.contains("held up"), "\(told)")
+      let puller = try Subscriber(.pull, connecting: rig.endpoint("one"))
+      let replay = try rig.start(push)
+      #expect(try puller.receiveAll().texts(frame: 1) == ["0", "1", "2"])
+      #expect(try replay.wait().exitCode == 0)
     }
 
     @Test func aPeerThatIsNotThereIsNotToBeGoneOnWithout() throws {

@@ -96,6 +96,26 @@ extension ZcapTests {
       #expect(try record.wait().exitCode == 0)
     }
 
+    /// What a ring that is gone on with kept so far counts for its windows, too.
+    @Test func aRingThatIsGoneOnWithHasNoLongerWindowsThanItKeeps() throws {
+      let rig = try Rig()
+      let publisher = try Publisher()
+      let ring = ["record", publisher.endpoint, "-o", "ring"]
+      #expect(try rig.start(ring + ["--keep", "3s", "--duration", "50ms"]).wait().exitCode == 0)
+      let second = try Publisher()
+      let goOn = ["record", second.endpoint, "-o", "ring", "--append", "--json"]
+      let refused = try rig.start(goOn + ["--before", "10m"]).wait()
+      #expect(refused.exitCode == 64 && refused.standardError.contains("keeps 3s"), "\(refused)")
+      let record = try rig.start(goOn)
+      try second.waitForSubscriptions()
+      try second.publish("load", "x")
+      try Self.wait(for: record, messages: 1)
+      let trigger = try rig.run("trigger", "ring", "--after", "0s", "--wait")
+      #expect(trigger.exitCode == 0, "\(trigger)")
+      record.send(signal: SIGINT)
+      #expect(try record.wait().exitCode == 0)
+    }
+
     /// A ring that is a file system of its own: found out before the trigger.
     @Test(.enabled(if: MountedDisk.isAllowed))
     func aRingBesideWhichNothingCanBeMadeSaysSo() throws {

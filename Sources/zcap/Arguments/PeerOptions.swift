@@ -5,8 +5,8 @@ import Replaying
 struct PeerOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Wait until every socket has this many subscribers (peers, for push and dealer).",
-      valueName: "n"))
+      "Wait until every socket has this many subscribers (peers, for push and dealer, which wait for "
+        + "one of them anyway).", valueName: "n"))
   var waitSubscribers = 0
 
   @Option(
@@ -41,7 +41,7 @@ struct PeerOptions: ParsableArguments {
   var linger = TimeSpan(nanoseconds: 30_000_000_000)
 
   func check(_ kind: ReplayPlan.SocketKind) throws {
-    if waitTimeout != nil && waitSubscribers == 0 && waitTopic.isEmpty {
+    if waitTimeout != nil && waitSubscribers == 0 && waitTopic.isEmpty && kind == .pub {
       throw ValidationError("--wait-timeout goes with --wait-subscribers or --wait-topic")
     }
     if waitSubscribers < 0 { throw ValidationError("--wait-subscribers \(waitSubscribers)") }
@@ -60,9 +60,8 @@ struct PeerOptions: ParsableArguments {
   }
 
   func apply(to plan: inout ReplayPlan) {
-    // Others than PUB have nobody to send to until a peer is there.
-    let waitsForOne = plan.kind != .pub && stallTimeout == nil
-    plan.peersAwaited = max(waitsForOne ? 1 : 0, waitSubscribers)
+    plan.peersAwaited = waitSubscribers
+    plan.awaitsAnyPeer = plan.kind != .pub && stallTimeout == nil
     plan.topicsAwaited = waitTopic.map(\.bytes)
     plan.waitNanosecondsMax = waitTimeout?.nanoseconds
     plan.stallNanosecondsMax = stallTimeout?.nanoseconds

@@ -42,11 +42,14 @@ struct RingOptions: ParsableArguments {
   func check(topics: [TopicPrefix], isAppending: Bool) throws {
     if try retention() == nil && !isAppending { try refuseTriggers("only with --keep") }
     for trigger in triggers { try check(trigger, topics) }
-    if let before, let span = try retention()?.nanoseconds, before.nanoseconds > span {
-      throw ValidationError(
-        "--before \(Units.duration(before.nanoseconds)): the ring keeps "
-          + "\(Units.duration(span)) only; say --keep \(Units.duration(before.nanoseconds))")
-    }
+    try checkBefore(retention())
+  }
+
+  private func checkBefore(_ keep: Retention?) throws {
+    guard let before, let span = keep?.nanoseconds, before.nanoseconds > span else { return }
+    throw ValidationError(
+      "--before \(Units.duration(before.nanoseconds)): the ring keeps "
+        + "\(Units.duration(span)) only; say --keep \(Units.duration(before.nanoseconds))")
   }
 
   private func check(_ trigger: TopicPrefix, _ topics: [TopicPrefix]) throws {
@@ -86,12 +89,15 @@ struct RingOptions: ParsableArguments {
     }
   }
 
-  func apply(to plan: inout RecordingPlan) throws {
+  /// `present`: what a ring that is gone on with kept so far.
+  func apply(to plan: inout RecordingPlan, _ present: Retention?) throws {
     plan.keep = try retention()
+    let keep = plan.keep ?? present
+    try checkBefore(keep)
     plan.triggerTopics = triggers.map(\.bytes)
     // Without a word about it, no more than there may be.
     plan.triggerWindow.before =
-      before?.nanoseconds ?? min(plan.triggerWindow.before, plan.keep?.nanoseconds ?? .max)
+      before?.nanoseconds ?? min(plan.triggerWindow.before, keep?.nanoseconds ?? .max)
     if let after { plan.triggerWindow.after = after.nanoseconds }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CaptureIndex
 import CaptureStore
 import Replaying
 
@@ -89,10 +90,10 @@ struct TargetOptions: ParsableArguments {
   }
 
   /// Recorded endpoints whose messages are not sent.
-  func leftOut(_ captures: [Capture]) -> [String] {
+  func leftOut(_ indexes: [IndexReader]) throws -> [String] {
     if maps.isEmpty || asRecorded { return [] }
-    let recorded = captures.flatMap(\.manifest.endpoints).map(\.address)
-    return recorded.filter { address in !maps.contains { $0.recorded == address } }
+    let recorded = Set(try indexes.flatMap { try $0.topicRows() }.map(\.endpoint))
+    return recorded.filter { address in !maps.contains { $0.recorded == address } }.sorted()
   }
 
   func apply(to plan: inout ReplayPlan) {

@@ -166,7 +166,12 @@ struct CatCommand: ParsableCommand, CheckedCommand {
       Console.say("no message is selected")
       return
     }
-    for rule in output.idleRules(said.count) { Console.say("--as '\(rule)': fits no frame") }
+    // Only who looks at everything can say it.
+    if limit == nil, frame == nil, fieldList == nil, !output.isClosed {
+      for rule in output.idleRules(said.count) {
+        Console.say("--as '\(rule)': no frame is shown so")
+      }
+    }
     guard output.shown == 0 else { return }
     if !filter.codecs.isEmpty {
       let met = output.tagsMet.sorted().joined(separator: ", ")
@@ -201,6 +206,8 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     _ index: IndexReader, _ selection: Selection, to output: inout MessageOutput
   ) throws -> String? {
     let known = try index.knownPlace()
+    // Whatever comes while it is shown is not waited for.
+    var news = try index.followingUpToNow(selection, from: known)
     var messages = try index.messages(selection, pool: SegmentPool(index.capture))
     var count = 0
     defer { output.flush() }
@@ -209,7 +216,6 @@ struct CatCommand: ParsableCommand, CheckedCommand {
     {
       if try output.write(message) { count += 1 }
     }
-    var news = try index.following(selection, from: known)
     var isCaughtUp = false
     while count < limit ?? .max, !output.isClosed, !isCaughtUp {
       switch news.next() {

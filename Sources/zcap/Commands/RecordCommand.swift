@@ -187,7 +187,7 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
     plan.labels = Dictionary(labels.map { ($0.key, $0.value) }) { _, last in last }
     limits.apply(to: &plan)
     intake.apply(to: &plan)
-    try ring.apply(to: &plan)
+    try ring.apply(to: &plan, present?.keep)
     storage.apply(to: &plan, plan.keep ?? present?.keep)
     try meaning.apply(to: &plan)
     return plan

@@ -99,7 +99,7 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
     if dryRun {
       let preview = try ReplayPreview(sources, plan)
       PreviewReport(plan: plan, captures: paths, isJSON: json).show(preview)
-      sayWhatIsNotSent(indexes)
+      try sayWhatIsNotSent(indexes)
       return
     }
     let stop = StopSignals.token(outcome: "peers may lack the last messages")
@@ -107,14 +107,14 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
     let replayer = try Replayer(sources, plan, stop: stop, control: verbs)
     let report = ReplayReport(
       plan: plan, captures: paths, endpoints: replayer.endpoints, isJSON: json)
-    sayWhatIsNotSent(indexes)
+    try sayWhatIsNotSent(indexes)
     let summary = try play(replayer, verbs, stop, report)
     report.end(summary)
     if !summary.isComplete { throw ExitCode.incomplete }
   }
 
-  private func sayWhatIsNotSent(_ indexes: [IndexReader]) {
-    for endpoint in targets.leftOut(indexes.map(\.capture)) {
+  private func sayWhatIsNotSent(_ indexes: [IndexReader]) throws {
+    for endpoint in try targets.leftOut(indexes) {
       Console.say("what came from \(endpoint) is not sent; --as-recorded sends it, too")
     }
     if !stateFirst.isEmpty, selection.from == nil, loop == nil, !keys, control == nil {

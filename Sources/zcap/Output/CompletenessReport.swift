@@ -55,6 +55,7 @@ struct CompletenessReport {
     case .parts(let count): "it was recorded in \(count) parts"
     case .endless: "its recording has no end"
     case .windowCut: "its recording ended before all of the time that was asked for was over"
+    case .windowFailed(let reason): "not all of it could be made (\(reason))"
     case .windowLate: "its ring no longer had all of the time before the trigger"
     case .endedEarly(let failure): "its recording ended early (\(failure))"
     case .silent(let endpoint): "nothing ever came from \(endpoint)"

@@ -59,7 +59,7 @@ struct RecordingWarning {
     if event.number("late") != nil {
       reasons.append("of \(Units.duration(asked * 1_000_000)) before, the ring had no more")
     } else if before < asked {
-      reasons.append("the recording began then")
+      reasons.append("nothing was recorded before that")
     }
     if event.number("cut") != nil { reasons.append("the recording ended before the rest") }
     let what = reasons.isEmpty ? "has it" : "has what there was"

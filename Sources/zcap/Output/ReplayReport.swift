@@ -22,6 +22,7 @@ struct ReplayReport: Sendable {
     }
     let played = captures.joined(separator: ", ")
     Console.say("replaying \(played) to \(endpoints.joined(separator: ", "))")
+    if plan.awaitsAnyPeer && plan.peersAwaited == 0 { Console.say("waiting for a peer") }
     if plan.peersAwaited > 0 {
       let who = plan.kind == .pub ? "subscriber" : "peer"
       let each = endpoints.count > 1 ? " at each of \(endpoints.count) endpoints" : ""
