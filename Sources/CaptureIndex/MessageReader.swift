@@ -78,12 +78,12 @@ public struct MessageReader {
   /// `lose`. Returns the segment of all of them; nil, and appends none, where something else comes first
   /// or messages are selected by more than their times.
   package mutating func takeRun(
-    _ count: Int, into records: inout [RecordHeader]
+    _ count: Int, bytes: Int, into records: inout [RecordHeader]
   ) -> Segment? {
     guard isPlain, let segment = cursor?.segment else { return nil }
     let known = records.count
     var run = cursor!.run(from: nextSequence)
-    run.take(count, before: endOffset, into: &records)
+    run.take(count, bytes: bytes, before: endOffset, into: &records)
     cursor!.pass(run)
     messagesLeft -= Int64(run.nextSequence - nextSequence)
     nextSequence = run.nextSequence

@@ -27,11 +27,12 @@ package struct MessageRun {
   }
 
   /// The same, without a look at frame tables, of those that start before an offset: appends their
-  /// headers.
+  /// headers. Ends behind so many bytes, too, each of which may be checked.
   package mutating func take(
-    _ count: Int, before end: Int, into records: inout [RecordHeader]
+    _ count: Int, bytes: Int, before end: Int, into records: inout [RecordHeader]
   ) {
     var left = count
+    let end = min(end, offset + bytes)
     while left > 0, offset < end, let record = next() {
       records.append(record)
       left -= 1

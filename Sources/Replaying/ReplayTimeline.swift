@@ -11,6 +11,8 @@ final class ReplayTimeline: Sendable {
   /// at once.
   private static let batchItemsMax = 1024
   private static let batchBytesMax = 4 << 20
+  /// So much is read, and checked, before the first message leaves; then four times as much at a time.
+  private static let firstBytes = 64 << 10
   /// Batches read ahead of the sender.
   private static let batchesAheadMax = 4
   /// How often a recording that is followed is looked at.
@@ -147,8 +149,10 @@ final class ReplayTimeline: Sendable {
       let isFollowing = plan.followNanoseconds != nil
       var reader = try TimelineReader(sources, from: position, following: isFollowing)
       var count = 0
+      var runBytes = firstBytes
       while true {
-        count += takeRun(of: &reader, &clock, &batch)
+        count += takeRun(of: &reader, upTo: runBytes, &clock, &batch)
+        runBytes = min(4 * runBytes, batchBytesMax)
         if isReady(batch) {
           batch.losses = reader.losses
           guard handOver(&batch) else { return nil }
@@ -183,11 +187,14 @@ final class ReplayTimeline: Sendable {
 
     /// Messages that follow one another, which is what there is mostly.
     private func takeRun(
-      of reader: inout TimelineReader, _ clock: inout TimelineClock, _ batch: inout ReplayBatch
+      of reader: inout TimelineReader, upTo bytes: Int, _ clock: inout TimelineClock,
+      _ batch: inout ReplayBatch
     ) -> Int {
       // Topics are looked for in each message.
       guard topics == nil else { return 0 }
-      return reader.takeRun(batchItemsMax - batch.items.count, &clock, into: &batch)
+      return reader.takeRun(
+        batchItemsMax - batch.items.count, bytes: min(bytes, batchBytesMax - batch.bytes), &clock,
+        into: &batch)
     }
 
     /// It is large enough, or somebody waits for it.

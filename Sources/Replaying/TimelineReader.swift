@@ -36,11 +36,11 @@ struct TimelineReader {
   var losses: Losses { feeds.reduce(into: Losses()) { $0.add($1.losses) } }
 
   /// Appends messages of a capture that is alone, one behind the other, to a batch that has room for so
-  /// many: a short cut past `next`, which goes on from there. Returns how many.
+  /// many, up to so many bytes: a short cut past `next`, which goes on from there. Returns how many.
   mutating func takeRun(
-    _ count: Int, _ timeline: inout TimelineClock, into batch: inout ReplayBatch
+    _ count: Int, bytes: Int, _ timeline: inout TimelineClock, into batch: inout ReplayBatch
   ) -> Int {
-    feeds.count == 1 ? feeds[0].takeRun(count, &timeline, into: &batch) : 0
+    feeds.count == 1 ? feeds[0].takeRun(count, bytes: bytes, &timeline, into: &batch) : 0
   }
 
   mutating func next() throws -> Step {
@@ -150,11 +150,11 @@ private struct Feed {
   }
 
   mutating func takeRun(
-    _ count: Int, _ timeline: inout TimelineClock, into batch: inout ReplayBatch
+    _ count: Int, bytes: Int, _ timeline: inout TimelineClock, into batch: inout ReplayBatch
   ) -> Int {
     guard from == nil else { return 0 }
     records.removeAll(keepingCapacity: true)
-    guard let segment = stored?.takeRun(count, into: &records) else { return 0 }
+    guard let segment = stored?.takeRun(count, bytes: bytes, into: &records) else { return 0 }
     pages.pass(records[records.count - 1], of: segment)
     var taken = 0
     for record in records {

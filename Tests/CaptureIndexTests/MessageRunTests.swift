@@ -35,7 +35,8 @@ import Testing
     while true {
       if random.int(0...3) > 0 {
         records.removeAll(keepingCapacity: true)
-        let segment = messages.takeRun(random.int(1...400), into: &records)
+        let segment = messages.takeRun(
+          random.int(1...400), bytes: random.int(1...100_000), into: &records)
         #expect((segment == nil) == records.isEmpty)
         found.sequences += records.map(\.sequence)
       }
