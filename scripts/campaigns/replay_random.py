@@ -231,7 +231,8 @@ class Model:
             # It is somewhere between the last message and the next one.
             low = state.low + seek.distance
             high = max(state.high, self.times[state.next]) + seek.distance
-        low, high = max(0, low), max(0, high)
+        # No further than behind the last message.
+        low, high = (min(max(0, time), self.times[-1] + 1) for time in (low, high))
         if seek.told is not None:
             if not low <= seek.told <= high:
                 return
