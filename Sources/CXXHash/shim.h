@@ -17,6 +17,15 @@ static inline uint64_t xxh3_64_of_28(
   return XXH3_avalanche(sum);
 }
 
+#ifdef __x86_64__
+// Of the library's own: it takes the widest vectors that this processor has. Its header would replace
+// every call by it, short ones too.
+XXH64_hash_t XXH3_64bits_withSeed_dispatch(const void *bytes, size_t count, XXH64_hash_t seed);
+#endif
+
 static inline uint64_t xxh3_64(const void *bytes, size_t count, uint64_t seed) {
+#ifdef __x86_64__
+  if (count > XXH3_MIDSIZE_MAX) return XXH3_64bits_withSeed_dispatch(bytes, count, seed);
+#endif
   return XXH3_64bits_withSeed(bytes, count, seed);
 }

@@ -9,6 +9,8 @@ import ZeroMQ
 struct Player: ~Copyable {
   /// Later than this, the timeline moves where gaps are kept: less is what any wait costs.
   private static let slipMin: Int64 = 1_000_000
+  /// At full speed, so many messages are sent between two looks at whether something else is to be done.
+  private static let burst = 64
   /// Later than this, messages are dropped where they may be and nothing else was said.
   static let dropLatenessDefault: Int64 = 10_000_000
 
@@ -207,13 +209,26 @@ struct Player: ~Copyable {
   private mutating func sendAtOnce() throws -> Bool {
     guard pacer.pace == .max, plan.followNanoseconds == nil, stage.timing == nil, pausedAt == nil
     else { return false }
-    var number: Int32 = 0
-    var socket = stage.sockets[0]
     let first = nextIndex
     var bytes = 0
     while nextIndex < batch.items.count, !stage.stop.isRequested, !stage.control.bell.isRung {
+      let end = min(nextIndex + Self.burst, batch.items.count)
+      try sendAtOnce(upTo: end, &bytes)
+      if nextIndex < end { break }
+    }
+    let sent = UInt64(nextIndex - first)
+    guard sent > 0 else { return false }
+    count(sent, bytes: UInt64(bytes), upTo: batch.items[nextIndex - 1])
+    return true
+  }
+
+  /// Ends early where a peer has no room and at a message of the state.
+  private mutating func sendAtOnce(upTo end: Int, _ bytes: inout Int) throws(ZeroMQError) {
+    var number: Int32 = 0
+    var socket = stage.sockets[0]
+    while nextIndex < end {
       let item = batch.items[nextIndex]
-      if item.isState { break }
+      if item.isState { return }
       if item.socket != number {
         number = item.socket
         socket = stage.sockets[Int(number)]
@@ -221,14 +236,10 @@ struct Player: ~Copyable {
       let recorded = stage.origins[Int(item.source)] &+ item.position
       let isSent = unsafe try socket.send(
         batch.frames(of: item), recorded: recorded, waiting: false)
-      guard isSent else { break }
+      guard isSent else { return }
       bytes += item.frameBytes
       nextIndex += 1
     }
-    let sent = UInt64(nextIndex - first)
-    guard sent > 0 else { return false }
-    count(sent, bytes: UInt64(bytes), upTo: batch.items[nextIndex - 1])
-    return true
   }
 
   /// Messages were sent at full speed.

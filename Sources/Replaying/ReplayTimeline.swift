@@ -14,7 +14,9 @@ final class ReplayTimeline: Sendable {
   /// So much is read, and checked, before the first message leaves; then four times as much at a time.
   private static let firstBytes = 64 << 10
   /// Batches read ahead of the sender.
-  private static let batchesAheadMax = 4
+  private static let batchesAheadMax = 8
+  /// The thread goes on when there are no more than these.
+  private static let batchesAheadMin = 4
   /// How often a recording that is followed is looked at.
   private static let followMicroseconds: useconds_t = 500
 
@@ -86,9 +88,11 @@ final class ReplayTimeline: Sendable {
     swap(&spent!, &batch)
     batch.loop = loop
     spent!.clear()
-    state.withLock { $0.spent.append(spent.take()!) }
     while !stop.isRequested, bell?.isRung != true {
-      let next = state.wait(nanoseconds: Self.lookNanoseconds) { state -> ReplayBatch?? in
+      let next = state.wait(
+        nanoseconds: Self.lookNanoseconds, waking: { $0.ready.count <= Self.batchesAheadMin }
+      ) { state -> ReplayBatch?? in
+        if let batch = spent.take() { state.spent.append(batch) }
         isAwaited.store(state.ready.isEmpty)
         if !state.ready.isEmpty { return .some(state.ready.removeFirst()) }
         return state.isDone ? .some(nil) : nil

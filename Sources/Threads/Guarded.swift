@@ -54,8 +54,12 @@ import Glibc
   }
 
   /// The same, but gives up after `nanoseconds` and returns nil.
+  ///
+  /// `waking`: whether what it leaves is worth waking others for; to wake a thread takes longer than
+  /// most of what is done here.
   public func wait<Result>(
-    nanoseconds: Int64, until take: (inout State) -> Result?
+    nanoseconds: Int64, waking: (State) -> Bool = { _ in true },
+    until take: (inout State) -> Result?
   ) -> Result? {
     var deadline = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &deadline)
@@ -67,7 +71,11 @@ import Glibc
     var isTimedOut = false
     while true {
       if let result = take(&state) {
-        unlockAndWake()
+        if waking(state) {
+          unlockAndWake()
+        } else {
+          unsafe pthread_mutex_unlock(mutex)
+        }
         return result
       }
       if isTimedOut {
