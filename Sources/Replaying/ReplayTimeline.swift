@@ -90,13 +90,14 @@ final class ReplayTimeline: Sendable {
     spent!.clear()
     while !stop.isRequested, bell?.isRung != true {
       let next = state.wait(
-        nanoseconds: Self.lookNanoseconds, waking: { $0.ready.count <= Self.batchesAheadMin }
-      ) { state -> ReplayBatch?? in
-        if let batch = spent.take() { state.spent.append(batch) }
-        isAwaited.store(state.ready.isEmpty)
-        if !state.ready.isEmpty { return .some(state.ready.removeFirst()) }
-        return state.isDone ? .some(nil) : nil
-      }
+        nanoseconds: Self.lookNanoseconds,
+        until: { state -> ReplayBatch?? in
+          if let batch = spent.take() { state.spent.append(batch) }
+          isAwaited.store(state.ready.isEmpty)
+          if !state.ready.isEmpty { return .some(state.ready.removeFirst()) }
+          return state.isDone ? .some(nil) : nil
+        },
+        waking: { $0.ready.count <= Self.batchesAheadMin })
       guard let next else { continue }
       guard let next else { return .end }
       batch = next

@@ -58,8 +58,8 @@ import Glibc
   /// `waking`: whether what it leaves is worth waking others for; to wake a thread takes longer than
   /// most of what is done here.
   public func wait<Result>(
-    nanoseconds: Int64, waking: (State) -> Bool = { _ in true },
-    until take: (inout State) -> Result?
+    nanoseconds: Int64, until take: (inout State) -> Result?,
+    waking: (State) -> Bool = { _ in true }
   ) -> Result? {
     var deadline = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &deadline)
