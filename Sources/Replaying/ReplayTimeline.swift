@@ -17,6 +17,11 @@ final class ReplayTimeline: Sendable {
   private static let batchesAheadMax = 8
   /// The thread goes on when there are no more than these.
   private static let batchesAheadMin = 4
+  /// As much is read ahead at once as was sent before, and no less than this. The rest takes pauses:
+  /// what comes behind a seek is not to hold up the message that was sought, nor the next verb, on a
+  /// machine whose cores are busy.
+  private static let aheadBytesMin = 256 << 10
+  private static let pauseNanoseconds: Int64 = 10_000_000
   /// How often a recording that is followed is looked at.
   private static let followMicroseconds: useconds_t = 500
 
@@ -39,11 +44,29 @@ final class ReplayTimeline: Sendable {
 
   private struct State {
     var ready: [ReplayBatch] = []
+    /// Of records: in those, and in all that were taken.
+    var bytesReady = 0
+    var bytesTaken = 0
     /// Batches that were played, for their memory.
     var spent: [ReplayBatch] = []
     var isDone = false
     var isCancelled = false
     var failure: (any Error)?
+
+    mutating func append(_ batch: ReplayBatch) {
+      bytesReady += batch.bytes
+      ready.append(batch)
+    }
+
+    mutating func takeFirst() -> ReplayBatch {
+      let batch = ready.removeFirst()
+      bytesReady -= batch.bytes
+      bytesTaken += batch.bytes
+      return batch
+    }
+
+    /// So much is ready that more is not urgent.
+    var isAhead: Bool { bytesReady >= max(aheadBytesMin, bytesTaken) }
   }
 
   private let state = Guarded(State())
@@ -94,7 +117,7 @@ final class ReplayTimeline: Sendable {
         until: { state -> ReplayBatch?? in
           if let batch = spent.take() { state.spent.append(batch) }
           isAwaited.store(state.ready.isEmpty)
-          if !state.ready.isEmpty { return .some(state.ready.removeFirst()) }
+          if !state.ready.isEmpty { return .some(state.takeFirst()) }
           return state.isDone ? .some(nil) : nil
         },
         waking: { $0.ready.count <= Self.batchesAheadMin })
@@ -244,13 +267,16 @@ final class ReplayTimeline: Sendable {
       let spent = state.wait { state -> ReplayBatch?? in
         if state.isCancelled { return .some(nil) }
         guard state.ready.count < batchesAheadMax else { return nil }
-        state.ready.append(full.take()!)
+        state.append(full.take()!)
         return state.spent.popLast() ?? ReplayBatch()
       }
       guard let spent else { return false }
       batch = spent
       batch.loop = loop
-      return true
+      let isCancelled = state.wait(nanoseconds: pauseNanoseconds) { state -> Bool? in
+        state.isCancelled || !state.isAhead ? state.isCancelled : nil
+      }
+      return isCancelled != true
     }
   }
 }

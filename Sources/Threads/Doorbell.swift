@@ -28,6 +28,10 @@ public final class Doorbell: Sendable {
     rung.store(true, ordering: .sequentiallyConsistent)
   }
 
+  /// Whoever saw that the descriptor is readable need not wait for the flag: the one who rings may be
+  /// kept from the CPU between the two, by the one who was woken.
+  func noteRung() { rung.store(true, ordering: .sequentiallyConsistent) }
+
   /// To be called before looking at what was left: what is left later rings anew.
   public func silence() {
     rung.store(false, ordering: .sequentiallyConsistent)

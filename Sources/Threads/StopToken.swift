@@ -51,6 +51,7 @@ public final class StopToken: Sendable {
           _ = unsafe ppoll(items, 2, &timeout, nil)
         }
       }
+      if items.1.revents != 0 { bell?.noteRung() }
     }
     return true
   }

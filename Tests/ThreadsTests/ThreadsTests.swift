@@ -107,4 +107,17 @@ import Testing
     bell.silence()
     #expect(!bell.isRung && !ringsForNobody(bell))
   }
+
+  /// The one who rings may lose the CPU to the one who is woken, before the flag says that it rings.
+  @Test func whoIsWokenByTheDescriptorDoesNotSpinUntilTheFlagIsSet() {
+    let bell = Doorbell()
+    let stop = StopToken()
+    var one: UInt64 = 1
+    #expect(write(bell.fileDescriptor, &one, 8) == 8)
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    let soon = Int64(now.tv_sec + 10) * 1_000_000_000
+    #expect(!stop.wait(untilMonotonicNanoseconds: soon, bell: bell))
+    #expect(bell.isRung)
+  }
 }
