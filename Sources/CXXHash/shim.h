@@ -1,4 +1,4 @@
-// XXH3 is compiled into the caller: its short-input paths are worth inlining, one call a record.
+// XXH3 of short inputs is compiled into the caller: its paths are worth inlining, one call a record.
 // XXH_INLINE_ALL renames every function by a macro, which Swift does not import; hence the wrapper.
 #pragma once
 #define XXH_INLINE_ALL
@@ -19,13 +19,15 @@ static inline uint64_t xxh3_64_of_28(
 
 #ifdef __x86_64__
 // Of the library's own: it takes the widest vectors that this processor has. Its header would replace
-// every call by it, short ones too.
-XXH64_hash_t XXH3_64bits_withSeed_dispatch(const void *bytes, size_t count, XXH64_hash_t seed);
+// every call by it, short ones too. Weak: a library can be built without it.
+__attribute__((weak)) XXH64_hash_t XXH3_64bits_withSeed_dispatch(
+    const void *bytes, size_t count, XXH64_hash_t seed);
 #endif
 
 static inline uint64_t xxh3_64(const void *bytes, size_t count, uint64_t seed) {
 #ifdef __x86_64__
-  if (count > XXH3_MIDSIZE_MAX) return XXH3_64bits_withSeed_dispatch(bytes, count, seed);
+  if (count > XXH3_MIDSIZE_MAX && XXH3_64bits_withSeed_dispatch)
+    return XXH3_64bits_withSeed_dispatch(bytes, count, seed);
 #endif
   return XXH3_64bits_withSeed(bytes, count, seed);
 }

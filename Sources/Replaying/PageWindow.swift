@@ -17,8 +17,6 @@ struct PageWindow {
   private var start = 0
   /// Where the next step is due.
   private var mark = 0
-  /// How far pages of the segment were asked for: to ask again costs a look at each.
-  private var asked = 0
   private var reach = Self.reachMin
   private var passed: [Stretch] = []
   private var passedBytes = 0
@@ -35,13 +33,10 @@ struct PageWindow {
       let end = segment === next ? record.offset : min(mark, segment.size)
       if start < end { leave((segment, start..<end)) }
     }
-    if segment !== next || record.offset < start { asked = 0 }
     segment = next
     start = record.offset
     mark = record.end + reach / 4
-    let end = record.end + reach
-    next.readAhead(max(record.end, asked)..<max(end, asked))
-    asked = max(end, asked)
+    next.readAhead(record.end..<record.end + reach)
     reach = min(Self.reachMax, 2 * reach)
   }
 

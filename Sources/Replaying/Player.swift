@@ -384,7 +384,10 @@ struct Player: ~Copyable {
   private mutating func obey(next item: ReplayItem?) throws -> Bool {
     var target: Int64?
     let now = CaptureClock.monotonicNanoseconds()
-    var verbs = verbsHeld + stage.control.take()
+    let new = stage.control.take()
+    // A bell may ring for what was taken already: that is no reason to end the steps that are left.
+    if new.isEmpty, stepsLeft > 0 { return false }
+    var verbs = verbsHeld + new
     verbsHeld = []
     var hasStepped = false
     while !verbs.isEmpty {

@@ -15,7 +15,7 @@ final class ReplayTimeline: Sendable {
   private static let firstBytes = 64 << 10
   /// Batches read ahead of the sender.
   private static let batchesAheadMax = 8
-  /// The thread goes on when there are no more than these.
+  /// A thread that waits for room is woken when there are no more than these.
   private static let batchesAheadMin = 4
   /// As much is read ahead at once as was sent before, and no less than this. The rest takes pauses:
   /// what comes behind a seek is not to hold up the message that was sought, nor the next verb, on a
@@ -264,15 +264,20 @@ final class ReplayTimeline: Sendable {
       let loop = batch.loop
       var full: ReplayBatch? = ReplayBatch()
       swap(&full!, &batch)
+      var isAhead = false
       let spent = state.wait { state -> ReplayBatch?? in
         if state.isCancelled { return .some(nil) }
         guard state.ready.count < batchesAheadMax else { return nil }
         state.append(full.take()!)
+        isAhead = state.isAhead
+        // Who waited for it has it now, awake or not.
+        isAwaited.store(false)
         return state.spent.popLast() ?? ReplayBatch()
       }
       guard let spent else { return false }
       batch = spent
       batch.loop = loop
+      guard isAhead else { return true }
       let isCancelled = state.wait(nanoseconds: pauseNanoseconds) { state -> Bool? in
         state.isCancelled || !state.isAhead ? state.isCancelled : nil
       }

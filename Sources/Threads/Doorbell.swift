@@ -23,7 +23,7 @@ public final class Doorbell: Sendable {
   /// To be called after leaving what it is about.
   public func ring() {
     // In this order, and `silence` in the same: where one comes between, the flag says it rings and
-    // the descriptor does not, which wakes nobody in vain. The other way round would wake forever.
+    // the descriptor does not, which has somebody look in vain.
     eventfd_write(fileDescriptor, 1)
     rung.store(true, ordering: .sequentiallyConsistent)
   }
