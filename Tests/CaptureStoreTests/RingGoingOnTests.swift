@@ -24,9 +24,7 @@ extension RingTests {
     // A segment made room for one that would have fitted.
     #expect(CaptureWalk(capture).order.count >= before - 64)
     disk.fail(nil)
-    try writer.finish()
-    writer.unlock()
-    _ = try Self.check(capture, next: writer.nextSequence)
+    try Self.endAndCheck(writer)
   }
 
   /// The disk may take seconds for that, and the writer is not to wait for it.
@@ -49,9 +47,7 @@ extension RingTests {
     writer.stepBehind()
     #expect(prepared == 1)
     try Self.append(1000, to: writer)
-    try writer.finish()
-    writer.unlock()
-    _ = try Self.check(Capture(path: path), next: writer.nextSequence)
+    try Self.endAndCheck(writer)
   }
 
   /// The ring makes the room that the disk does not have.
@@ -279,9 +275,7 @@ extension RingTests {
     #expect(walk.isWhole && walk.order.count > before - 64)
     #expect(walk.messages[1000] == Self.message(1000, size: 2 * Self.segmentSize))
     try Self.append(1000, to: writer)
-    try writer.finish()
-    writer.unlock()
-    _ = try Self.check(capture, next: writer.nextSequence)
+    try Self.endAndCheck(writer)
   }
 
   /// What would not fit if all of the ring made room is refused, and the ring stays.

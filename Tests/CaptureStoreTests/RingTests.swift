@@ -54,6 +54,12 @@ import Threads
     return first
   }
 
+  static func endAndCheck(_ writer: CaptureWriter) throws {
+    try writer.finish()
+    writer.unlock()
+    _ = try check(Capture(path: writer.path), next: writer.nextSequence)
+  }
+
   private static func inodes(_ capture: Capture) throws -> Set<UInt64> {
     Set(try capture.segmentFiles().compactMap { try FileSystem.system.metadata($0.path)?.inode })
   }
@@ -249,9 +255,7 @@ import Threads
     #expect(disk.failedCalls == [.fallocate] && disk.calls(of: .rename) == renamed + 1)
     disk.isMemoryLost = false
     #expect(try newFiles { try Self.append(600, to: writer) } < 3)
-    try writer.finish()
-    writer.unlock()
-    _ = try Self.check(Capture(path: path), next: writer.nextSequence)
+    try Self.endAndCheck(writer)
   }
 
   /// A process may not have any number of open files and mappings.
