@@ -126,6 +126,25 @@ import ZeroMQ
     #expect(numbers == [0, 1, 2, 100, 101, 300])
   }
 
+  /// The bell may ring late for what was taken already: steps go on, and what is held waits for them.
+  @Test func aBellThatRingsForNothingDoesNotEndSteps() throws {
+    let replayer = try replayer()
+    let verbs: [ReplayControl.Verb] = [.pause, .step(300), .seek(350 * Self.step), .step(1)]
+    for verb in verbs { control.ask(verb) }
+    let isOver = StopToken()
+    let ringer = WorkerThread(name: "ring") { [control] in
+      while !isOver.isRequested { control.bell.ring() }
+    }
+    let (_, numbers) = try play(replayer) {
+      defer {
+        isOver.request()
+        ringer.join()
+      }
+      try waitForMessages(301, replayer)
+    }
+    #expect(numbers == Array(0..<300) + [350])
+  }
+
   /// Who leaves when everything was sent was not too early.
   @Test func whoLeavesBehindTheLastMessageHasEverything() throws {
     let replayer = try replayer()
