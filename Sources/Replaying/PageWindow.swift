@@ -17,6 +17,8 @@ struct PageWindow {
   private var start = 0
   /// Where the next step is due.
   private var mark = 0
+  /// Up to where pages were asked for.
+  private var asked = 0
   private var reach = Self.reachMin
   private var passed: [Stretch] = []
   private var passedBytes = 0
@@ -33,10 +35,11 @@ struct PageWindow {
       let end = segment === next ? record.offset : min(mark, segment.size)
       if start < end { leave((segment, start..<end)) }
     }
+    if segment !== next { asked = 0 }
     segment = next
     start = record.offset
     mark = record.end + reach / 4
-    next.readAhead(record.end..<record.end + reach)
+    asked = next.readAhead(from: max(asked, record.end), to: record.end + reach)
     reach = min(Self.reachMax, 2 * reach)
   }
 
