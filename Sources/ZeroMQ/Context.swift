@@ -6,6 +6,7 @@ import CZeroMQ
 /// sent is delivered, or until each socket's linger has passed.
 @safe public final class Context: Sendable {
   nonisolated(unsafe) let handle: UnsafeMutableRawPointer
+  let faultSignal = FaultSignal()
 
   /// - Parameters:
   ///   - ioThreads: one is enough for about a gigabyte a second; none for `inproc` alone.

@@ -19,8 +19,10 @@ extension Socket {
   /// Sends one frame in place, as a constant message: not copied, not allocated, not counted.
   ///
   /// The bytes must stay where they are, readable and unchanged, until the context has ended.
-  /// Frames of 33 bytes or fewer are copied. Source: `zmq_send_const(3)`, which is
-  /// `zmq_msg_init_data(3)` without a free function and `zmq_msg_send(3)`.
+  /// Frames of 33 bytes or fewer are copied. Where the bytes are those of a mapped file that is cut,
+  /// the thread that sends them gets SIGBUS: this process may handle it, from the first frames on.
+  /// Source: `zmq_send_const(3)`, which is `zmq_msg_init_data(3)` without a free function and
+  /// `zmq_msg_send(3)`.
   public func send(
     constant bytes: UnsafeRawBufferPointer, more: Bool, waiting: Bool
   ) throws(ZeroMQError) -> Bool {
@@ -28,8 +30,27 @@ extension Socket {
       return unsafe try send(bytes, more: more, waiting: waiting)
     }
     let flags = Self.flags(more: more, waiting: waiting)
+    guard isFaultUnblocked else { return unsafe try sendUnblockingFaults(bytes, flags) }
     return try Self.isTaken(
       retrying { unsafe zmq_send_const(handle, bytes.baseAddress, bytes.count, flags) })
+  }
+
+  /// The same, as a message that has SIGBUS unblocked by the I/O thread when that is done with it.
+  ///
+  /// Source: `zmq_msg_init_data(3)`, `zmq_msg_send(3)`.
+  private func sendUnblockingFaults(
+    _ bytes: UnsafeRawBufferPointer, _ flags: CInt
+  ) throws(ZeroMQError) -> Bool {
+    isFaultUnblocked = context.faultSignal.isUnblocked
+    var message = zmq_msg_t()
+    try check("make a message") {
+      unsafe zmq_msg_init_data(
+        &message, UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count,
+        FaultSignal.unblock, context.faultSignal.hint)
+    }
+    let result = retrying { unsafe zmq_msg_send(&message, handle, flags) }
+    defer { if result < 0 { _ = unsafe zmq_msg_close(&message) } }
+    return try Self.isTaken(result)
   }
 
   /// Sends a whole message, copied, waiting for room up to the send timeout: throws `again` when

@@ -10,6 +10,8 @@ import CZeroMQ
   let context: Context
   /// The number of the monitor that watches, 0 for none yet: libzmq has room for one.
   var monitorNumber = 0
+  /// As the context's `faultSignal` said last.
+  var isFaultUnblocked = false
 
   /// Throws `tooManySockets` when the context is full. Source: `zmq_socket(3)`.
   public init(_ type: SocketType, in context: Context) throws(ZeroMQError) {

@@ -199,22 +199,14 @@ extension ZcapTests {
         "--wait-timeout", "30s", "--json", "--control", rig.endpoint("control"),
       ])
       #expect(try subscriber.receive(1)[0].frames[0] == Array("one".utf8))
-      let client = try Socket(.req, in: Context())
-      try client.set(.lingerMilliseconds, 0)
-      try client.set(.receiveTimeoutMilliseconds, 20_000)
-      try client.connect(rig.endpoint("control"))
-      func ask(_ text: String) throws -> JSONRow {
-        try client.send([Array(text.utf8)])
-        let answer = try #require(try client.receiveFrames())
-        return try JSONRow(String(decoding: answer[0], as: UTF8.self))
-      }
-      let paused = try ask(#"{"do":"pause"}"#)
+      let control = try Control(rig.endpoint("control"))
+      let paused = try control.ask(#"{"do":"pause"}"#)
       #expect(paused["obeyed"] == true && paused["paused"] == true)
-      #expect(try ask(#"{"do":"rate","rate":2}"#)["ok"] == false)
+      #expect(try control.ask(#"{"do":"rate","rate":2}"#)["ok"] == false)
       try publisher.publish("two", "x")
       try rig.waitForMessages(counted: 2, in: "live")
-      #expect(try ask(#"{"do":"status"}"#)["messages"] == 1)
-      #expect(try ask(#"{"do":"resume"}"#)["obeyed"] == true)
+      #expect(try control.ask(#"{"do":"status"}"#)["messages"] == 1)
+      #expect(try control.ask(#"{"do":"resume"}"#)["obeyed"] == true)
       #expect(try subscriber.receive(1)[0].frames[0] == Array("two".utf8))
       for process in [replay, recorder] {
         process.send(signal: SIGINT)
@@ -498,6 +490,44 @@ extension ZcapTests {
       #expect(run.standardError.contains("times.csv: ") && run.standardError.contains("too large"))
     }
 
+    /// All of it waits in libzmq when it is cut: small frames are copied by its I/O thread, large ones
+    /// by the kernel, on that thread.
+    @Test(arguments: [8_000, 200_000])
+    func whatIsCutBeforeLibzmqSentItIsAnErrorAndNoCrash(size: Int) throws {
+      let rig = try Rig()
+      var capture = MadeCapture()
+      capture.segmentSize = 16 << 20
+      let payload = [UInt8](repeating: 0x55, count: size)
+      let count = (64 << 20) / size
+      for number in 0..<count {
+        capture.entries.append(
+          .init(nanoseconds: Int64(number), frames: [Array("\(number)".utf8), payload]))
+      }
+      try capture.write(rig.capture("made"))
+      let subscriber = try Subscriber(connecting: rig.endpoint("cut"), highWaterMark: 10)
+      let replay = try rig.start([
+        "replay", "made", "--bind", rig.endpoint("cut"), "--wait-subscribers", "1",
+        "--wait-timeout",
+        "30s", "--rate", "max", "--control", rig.endpoint("control"),
+      ])
+      var arrivals = try subscriber.receive(5)
+      let control = try Control(rig.endpoint("control"))
+      try waitFor("all of it to be handed over") {
+        try control.ask(#"{"do":"status"}"#)["messages"] == .integer(count)
+      }
+      for number in 0..<5 {
+        let path = CapturePath.segment(rig.capture("made"), UInt64(number))
+        #expect(truncate(path, 4096) == 0 || errno == ENOENT)
+      }
+      arrivals += try subscriber.receiveAll()
+      #expect(arrivals.count < count)
+      #expect(arrivals.numberingFault(frame: 0, count: arrivals.count) == nil)
+      #expect(arrivals.allSatisfy { $0.frames[1] == payload })
+      let run = try replay.wait()
+      #expect(run.exitCode == 1, "\(run)")
+      #expect(run.standardError.contains("a segment was cut, or its disk failed"))
+    }
+
     @Test func aSegmentThatIsCutUnderneathIsAnErrorAndNoCrash() throws {
       let rig = try Rig()
       var capture = MadeCapture()
@@ -521,6 +551,24 @@ extension ZcapTests {
       let run = try replay.wait()
       #expect(run.exitCode == 1, "\(run)")
       #expect(run.standardError.contains("a segment was cut, or its disk failed"))
+    }
+  }
+
+  /// A program that controls a replay.
+  private struct Control {
+    private let socket: Socket
+
+    init(_ endpoint: String) throws {
+      socket = try Socket(.req, in: Context())
+      try socket.set(.lingerMilliseconds, 0)
+      try socket.set(.receiveTimeoutMilliseconds, 20_000)
+      try socket.connect(endpoint)
+    }
+
+    func ask(_ text: String) throws -> JSONRow {
+      try socket.send([Array(text.utf8)])
+      let answer = try #require(try socket.receiveFrames())
+      return try JSONRow(String(decoding: answer[0], as: UTF8.self))
     }
   }
 }
