@@ -38,6 +38,7 @@ extension Socket {
   /// The same, as a message that has SIGBUS unblocked by the I/O thread when that is done with it.
   ///
   /// Source: `zmq_msg_init_data(3)`, `zmq_msg_send(3)`.
+  @inline(never)
   private func sendUnblockingFaults(
     _ bytes: UnsafeRawBufferPointer, _ flags: CInt
   ) throws(ZeroMQError) -> Bool {
