@@ -26,12 +26,6 @@ import Glibc
     unsafe try files.advise(pages, advice, path)
   }
 
-  /// Whether the page at an offset is in memory. Where the system does not tell, it is not.
-  func isInMemory(_ offset: Int) -> Bool {
-    guard let page = unsafe pages(offset..<offset + 1) else { return true }
-    return unsafe (try? files.isInMemory(page, path)) ?? false
-  }
-
   /// Puts the pages of a range of offsets on stable storage.
   ///
   /// All but the last are taken out of the address space first, in one go, with what the system

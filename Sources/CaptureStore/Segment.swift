@@ -178,17 +178,15 @@ import Synchronization
     try mapping.advise(range.clamped(to: 0..<size), .populateForReading)
   }
 
-  /// Has pages that are not in memory read from the disk in the background. Returns up to where: this
-  /// or somewhat more, where reading ahead goes on another time.
+  /// Has pages read from the disk in the background, where they are not in memory. Returns the offset
+  /// up to which it asked, which is where the next call starts.
   ///
   /// In small requests: the system cuts each to what it reads ahead of a file, often 128 KiB, or to
-  /// what the disk takes at once, whichever is more, and forgets the rest. Each is made where its last
-  /// page is not there. Source: `madvise(2)`, `mincore(2)`.
+  /// what the disk takes at once, whichever is more, and drops the rest. Source: `madvise(2)`.
   package func readAhead(from start: Int, to end: Int) -> Int {
     var asked = start & ~(Self.readAheadRequest - 1)
     while asked < min(end, size) {
-      let request = asked..<min(asked + Self.readAheadRequest, size)
-      if !mapping.isInMemory(request.upperBound - 1) { try? mapping.advise(request, .willNeed) }
+      try? mapping.advise(asked..<min(asked + Self.readAheadRequest, size), .willNeed)
       asked += Self.readAheadRequest
     }
     return max(asked, start)

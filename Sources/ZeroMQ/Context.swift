@@ -6,7 +6,7 @@ import CZeroMQ
 /// sent is delivered, or until each socket's linger has passed.
 @safe public final class Context: Sendable {
   nonisolated(unsafe) let handle: UnsafeMutableRawPointer
-  let faultSignal = FaultSignal()
+  let faultSignal: FaultSignal
 
   /// - Parameters:
   ///   - ioThreads: one is enough for about a gigabyte a second; none for `inproc` alone.
@@ -20,6 +20,7 @@ import CZeroMQ
   ) throws(ZeroMQError) {
     guard let handle = unsafe zmq_ctx_new() else { throw ZeroMQError("create a context") }
     unsafe self.handle = handle
+    faultSignal = FaultSignal(threads: ioThreads)
     try set(ZMQ_IO_THREADS, ioThreads, "use \(ioThreads) I/O threads")
     if let maxSockets {
       try set(ZMQ_MAX_SOCKETS, maxSockets, "allow \(maxSockets) sockets")

@@ -2,18 +2,25 @@ import CZeroMQ
 import Glibc
 import Synchronization
 
-/// Whether SIGBUS gets through to the I/O thread of a context.
+/// Whether SIGBUS gets through to the I/O threads of a context.
 ///
 /// libzmq blocks every signal on its threads. A fault cannot wait: where such a thread reads from a
 /// mapped file that was cut, the system ends the process, whatever handler there is for SIGBUS. The only
-/// code of ours that libzmq runs on its I/O thread is the free function of a message; so frames are
-/// sent with this one until it was called there.
+/// code of ours that libzmq runs on an I/O thread is the free function of a message: the first frames
+/// carry this one, until each of the threads has run it.
 final class FaultSignal: Sendable {
-  private let isThrough = Atomic<Bool>(false)
+  private let threads: Int
+  private let threadsUnblocked = Atomic<Int>(0)
 
-  var isUnblocked: Bool { isThrough.load(ordering: .relaxed) }
+  /// Lives for ever: a frame that was received over inproc may be freed when its context is gone.
+  init(threads: Int) {
+    self.threads = threads
+    _ = unsafe Unmanaged.passRetained(self)
+  }
 
-  /// What a message is made with beside `unblock`; this object has to outlive it.
+  var isUnblocked: Bool { threadsUnblocked.load(ordering: .relaxed) >= threads }
+
+  /// What a message is made with beside `unblock`.
   var hint: UnsafeMutableRawPointer { unsafe Unmanaged.passUnretained(self).toOpaque() }
 
   /// A free function, which frees nothing. Source: `zmq_msg_init_data(3)`, `pthread_sigmask(3)`.
@@ -25,9 +32,9 @@ final class FaultSignal: Sendable {
       unsafe sigemptyset(&faults)
       unsafe sigaddset(&faults, SIGBUS)
       unsafe pthread_sigmask(SIG_UNBLOCK, &faults, &blocked)
-      // Not on a thread of ours, which had it unblocked all the time.
+      // It is not blocked any more, or never was: a thread of ours threw the frame away.
       guard unsafe sigismember(&blocked, SIGBUS) == 1, let hint = unsafe hint else { return }
       let signal = unsafe Unmanaged<FaultSignal>.fromOpaque(hint).takeUnretainedValue()
-      signal.isThrough.store(true, ordering: .relaxed)
+      signal.threadsUnblocked.add(1, ordering: .relaxed)
     }
 }

@@ -16,11 +16,12 @@ extension Socket {
       retrying { unsafe zmq_send(handle, bytes.baseAddress, bytes.count, flags) })
   }
 
-  /// Sends one frame in place, as a constant message: not copied, not allocated, not counted.
+  /// Sends one frame in place, as a constant message: not copied, and, but for the first ones, not
+  /// allocated and not counted.
   ///
   /// The bytes must stay where they are, readable and unchanged, until the context has ended.
   /// Frames of 33 bytes or fewer are copied. Where the bytes are those of a mapped file that is cut,
-  /// the thread that sends them gets SIGBUS: this process may handle it, from the first frames on.
+  /// libzmq's I/O thread gets SIGBUS: a handler runs there, too, once the first frame was freed there.
   /// Source: `zmq_send_const(3)`, which is `zmq_msg_init_data(3)` without a free function and
   /// `zmq_msg_send(3)`.
   public func send(
@@ -35,7 +36,8 @@ extension Socket {
       retrying { unsafe zmq_send_const(handle, bytes.baseAddress, bytes.count, flags) })
   }
 
-  /// The same, as a message that has SIGBUS unblocked by the I/O thread when that is done with it.
+  /// The same, as a message that unblocks SIGBUS on the I/O thread when that is done with it. Whether it
+  /// was is known when the next frame is sent.
   ///
   /// Source: `zmq_msg_init_data(3)`, `zmq_msg_send(3)`.
   @inline(never)

@@ -28,24 +28,14 @@ import Testing
       try Segment(path: CapturePath.segment(directory.file("c"), 0), files: files))
   }
 
-  /// Goes over all records. Returns how many requests were made meanwhile.
-  private func requests(for segment: Segment) -> Int {
+  /// The system takes no larger request whole, and one that was made is not made again.
+  @Test func pagesAreAskedForOnceInSmallRequests() throws {
+    let segment = try segment(50)
     var cursor = SegmentCursor(segment, verifying: .header)
     var window = PageWindow()
     let before = disk.calls(of: .madvise)
     while case .record(let record) = cursor.next() { window.pass(record, of: segment) }
-    return disk.calls(of: .madvise) - before
-  }
-
-  /// The system takes no larger request whole, and one that was made is not made again.
-  @Test func whatIsNotInMemoryIsAskedForOnceInSmallRequests() throws {
-    let segment = try segment(50)
-    disk.isMemoryLost = true
-    #expect(requests(for: segment) == (segment.size + Self.request - 1) / Self.request)
-  }
-
-  @Test func whatIsInMemoryIsNotAskedFor() throws {
-    let segment = try segment(50)
-    #expect(requests(for: segment) == 0)
+    let requests = disk.calls(of: .madvise) - before
+    #expect(requests == (segment.size + Self.request - 1) / Self.request)
   }
 }

@@ -1,5 +1,6 @@
 import Testing
-import ZeroMQ
+
+@testable import ZeroMQ
 
 @Suite struct SendingTests {
   @Test(arguments: [34, 64, 8192, 1 << 20])
@@ -31,6 +32,20 @@ import ZeroMQ
       #expect(try link.sender.send(constant: constant(size), more: more, waiting: true))
     }
     #expect(try link.receiver.receiveFrames() == sizes.map { Array(constant($0)) })
+  }
+
+  /// The first frames are counted, until the I/O thread was done with one of them.
+  @Test(arguments: [Transport.tcp, .ipc])
+  func theIOThreadGetsFaultsOnceItHasSent(over transport: Transport) throws {
+    let link = try Link(over: transport)
+    #expect(link.sender.isFaultUnblocked == false)
+    var sent = 0
+    while !link.sender.isFaultUnblocked, sent < 1000 {
+      #expect(try link.sender.send(constant: constant(100), more: false, waiting: true))
+      #expect(try link.receiver.receiveFrames() == [Array(constant(100))])
+      sent += 1
+    }
+    #expect(link.sender.isFaultUnblocked)
   }
 
   @Test func copiedFramesMayChangeAfterwards() throws {
