@@ -6,8 +6,8 @@ import Synchronization
 ///
 /// libzmq blocks every signal on its threads. A fault cannot wait: where such a thread reads from a
 /// mapped file that was cut, the system ends the process, whatever handler there is for SIGBUS. The only
-/// code of ours that libzmq runs on an I/O thread is the free function of a message: the first frames
-/// carry this one, until each of the threads has run it.
+/// code of ours that libzmq runs on an I/O thread is the free function of a message: the first of all
+/// frames carries this one, and others do until each of the threads has run it.
 final class FaultSignal: Sendable {
   private let threads: Int
   private let threadsUnblocked = Atomic<Int>(0)

@@ -3,6 +3,7 @@ import CZeroMQ
 extension Socket {
   /// Frames up to this many bytes live inside libzmq's message: cheaper to copy than to point at.
   private static let inlineSizeMax = 33
+  private static let framesBetweenSignals = 63
 
   /// Sends one frame, copied. False when there is no room and `waiting` is off, or when the send
   /// timeout passed. Once the first frame of a message was taken, so are the others.
@@ -16,8 +17,8 @@ extension Socket {
       retrying { unsafe zmq_send(handle, bytes.baseAddress, bytes.count, flags) })
   }
 
-  /// Sends one frame in place, as a constant message: not copied, and, but for the first ones, not
-  /// allocated and not counted.
+  /// Sends one frame in place, as a constant message: not copied, and, but for some of the first ones,
+  /// not allocated and not counted.
   ///
   /// The bytes must stay where they are, readable and unchanged, until the context has ended.
   /// Frames of 33 bytes or fewer are copied. Where the bytes are those of a mapped file that is cut,
@@ -31,20 +32,21 @@ extension Socket {
       return unsafe try send(bytes, more: more, waiting: waiting)
     }
     let flags = Self.flags(more: more, waiting: waiting)
-    guard isFaultUnblocked else { return unsafe try sendUnblockingFaults(bytes, flags) }
+    if framesUntilSignal == 0 { return unsafe try sendUnblockingFaults(bytes, flags) }
+    framesUntilSignal -= 1
     return try Self.isTaken(
       retrying { unsafe zmq_send_const(handle, bytes.baseAddress, bytes.count, flags) })
   }
 
-  /// The same, as a message that unblocks SIGBUS on the I/O thread when that is done with it. Whether it
-  /// was is known when the next frame is sent.
+  /// The same, as a message that unblocks SIGBUS on the I/O thread when that is done with it. Where nobody
+  /// takes such a frame, another one tries it later: it costs a call of the system to throw one away.
   ///
   /// Source: `zmq_msg_init_data(3)`, `zmq_msg_send(3)`.
   @inline(never)
   private func sendUnblockingFaults(
     _ bytes: UnsafeRawBufferPointer, _ flags: CInt
   ) throws(ZeroMQError) -> Bool {
-    isFaultUnblocked = context.faultSignal.isUnblocked
+    framesUntilSignal = context.faultSignal.isUnblocked ? .max : Self.framesBetweenSignals
     var message = zmq_msg_t()
     try check("make a message") {
       unsafe zmq_msg_init_data(

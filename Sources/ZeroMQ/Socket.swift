@@ -10,8 +10,8 @@ import CZeroMQ
   let context: Context
   /// The number of the monitor that watches, 0 for none yet: libzmq has room for one.
   var monitorNumber = 0
-  /// As the context's `faultSignal` said last.
-  var isFaultUnblocked = false
+  /// So many constant frames are sent before the next that carries the context's `faultSignal`.
+  var framesUntilSignal = 0
 
   /// Throws `tooManySockets` when the context is full. Source: `zmq_socket(3)`.
   public init(_ type: SocketType, in context: Context) throws(ZeroMQError) {
