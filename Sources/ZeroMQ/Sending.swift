@@ -3,6 +3,7 @@ import CZeroMQ
 extension Socket {
   /// Frames up to this many bytes live inside libzmq's message: cheaper to copy than to point at.
   private static let inlineSizeMax = 33
+  /// Of those that are sent in place, while the context's `faultSignal` is not through.
   private static let framesBetweenSignals = 63
 
   /// Sends one frame, copied. False when there is no room and `waiting` is off, or when the send
@@ -51,7 +52,7 @@ extension Socket {
     try check("make a message") {
       unsafe zmq_msg_init_data(
         &message, UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count,
-        FaultSignal.unblock, context.faultSignal.hint)
+        unblockFaults, context.faultSignal.hint)
     }
     let result = retrying { unsafe zmq_msg_send(&message, handle, flags) }
     defer { if result < 0 { _ = unsafe zmq_msg_close(&message) } }
