@@ -43,7 +43,16 @@ extension Socket {
     {
       throw ZeroMQError(.addressInUse, "bind \(endpoint)")
     }
+    try allowVersion6(of: endpoint)
     try check("bind \(endpoint)") { unsafe zmq_bind(handle, endpoint) }
+  }
+
+  /// Has an address of IPv6 found: without this a connection to it is tried without end. Names and
+  /// wildcards stay those of IPv4, which whoever bound `tcp://*` is reached at.
+  ///
+  /// Source: `zmq_setsockopt(3)`, ZMQ_IPV6.
+  private func allowVersion6(of endpoint: String) throws(ZeroMQError) {
+    if endpoint.hasPrefix("tcp://[") { try set(.ipv6, true) }
   }
 
   /// Source: `zmq_unbind(3)`.
@@ -53,6 +62,7 @@ extension Socket {
 
   /// Connects now or as soon as the endpoint exists. Source: `zmq_connect(3)`.
   public func connect(_ endpoint: String) throws(ZeroMQError) {
+    try allowVersion6(of: endpoint)
     try check("connect \(endpoint)") { unsafe zmq_connect(handle, endpoint) }
   }
 

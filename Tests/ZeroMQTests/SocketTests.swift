@@ -12,6 +12,17 @@ import ZeroMQ
     #expect(port > 0)
   }
 
+  @Test(.enabled(if: hasVersion6, "a system with IPv6"))
+  func anAddressOfVersion6IsReached() throws {
+    let context = try Context()
+    let receiver = try makeSocket(.pull, in: context)
+    try receiver.bind("tcp://[::1]:*")
+    let sender = try makeSocket(.push, in: context)
+    try sender.connect(receiver.lastEndpoint)
+    #expect(try sender.send(constant: constant(64), more: false, waiting: true))
+    #expect(try receiver.receiveFrames() == [Array(constant(64))])
+  }
+
   @Test func anUnboundEndpointIsFreeAgain() throws {
     let context = try Context()
     let directory = try TemporaryDirectory()
