@@ -8,6 +8,8 @@ import ZeroMQ
 /// libzmq ends when the kernel has its bytes. A peer that reads slowly over ipc then loses what
 /// the kernel holds for it: it sees the hang-up first. So a duplicate of each descriptor keeps the
 /// connection up while libzmq closes its own, until the peer has read the rest.
+///
+/// Those on the loopback interface are not paced by BBR, where the system has that for all.
 @safe final class PeerConnections {
   private let monitor: Monitor
   /// Descriptors of libzmq's, while they are connected.
@@ -20,7 +22,10 @@ import ZeroMQ
   init(_ socket: Socket) throws(ZeroMQError) {
     monitor = try Monitor(
       socket,
-      [.accepted, .connected, .handshakeSucceeded, .handshakeFailed, .disconnected, .closed])
+      [
+        .listening, .accepted, .connected, .handshakeSucceeded, .handshakeFailed, .disconnected,
+        .closed,
+      ])
   }
 
   /// Handshakes that failed and whose connection has not ended yet: it was never counted.
@@ -34,7 +39,10 @@ import ZeroMQ
     while let event = try monitor.next() {
       let descriptor = CInt(truncatingIfNeeded: event.value)
       switch event.kind {
+      case .listening:
+        stop_pacing_on_loopback(descriptor)
       case .accepted, .connected:
+        stop_pacing_on_loopback(descriptor)
         connected.insert(descriptor)
       case .handshakeSucceeded:
         count += 1

@@ -49,6 +49,8 @@ import ZeroMQ
     if target.isBound {
       try socket.bind(target.address)
       address = try socket.lastEndpoint
+      // Before the first peer connects, which has what the socket that listens has.
+      _ = try connections.update()
     } else {
       try socket.connect(target.address)
       address = target.address
