@@ -8,7 +8,9 @@
 All send messages of two frames, 16 bytes and a payload, over TCP on the loopback interface to the
 same receiver (subscriber.c), one after the other in an order that turns with each round. They are
 timed there, from the first to the last message. What counts is the median of the ratios of a round.
-A message or a byte that does not arrive ends the benchmark."""
+The senders in C have the congestion control of the system, which is saved with the results: BBR
+paces, and zcap takes it from such connections. A message or a byte that does not arrive ends the
+benchmark."""
 
 import shutil
 import statistics

@@ -143,6 +143,8 @@ def host():
         "cores": os.cpu_count(),
         "memory_gib": round(memory / 2**30, 1),
         "kernel": os.uname().release,
+        "congestion_control": pathlib.Path(
+            "/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip(),
         "libzmq": ".".join(str(number.value) for number in numbers),
         "load_average": round(os.getloadavg()[0], 1),
     }
