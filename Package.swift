@@ -94,7 +94,7 @@ let package = Package(
     .testTarget(
       name: "ReplayingTests",
       dependencies: [
-        "Replaying", "CaptureIndex", "CaptureStore", "ZeroMQ", "Threads", "TestSupport",
+        "Replaying", "CaptureIndex", "CaptureStore", "CLinux", "ZeroMQ", "Threads", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

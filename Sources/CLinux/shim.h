@@ -15,6 +15,7 @@
 #include <sys/types.h>
 #include <sys/vfs.h>
 #include <time.h>
+#include <unistd.h>
 
 int fallocate(int file, int mode, off_t offset, off_t length);
 int ppoll(struct pollfd *items, nfds_t count, const struct timespec *timeout, const void *mask);
@@ -74,33 +75,40 @@ static inline int set_send_buffer(int file, int size) {
   return setsockopt(file, SOL_SOCKET, SO_SNDBUF, &half, sizeof half);
 }
 
-static inline int is_loopback(const struct sockaddr *address) {
-  if (address->sa_family == AF_INET) {
+// 127.0.0.0/8 or ::1, however it is written.
+static inline int is_loopback(const struct sockaddr_storage *address) {
+  if (address->ss_family == AF_INET) {
     return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
   }
-  if (address->sa_family != AF_INET6) return 0;
+  if (address->ss_family != AF_INET6) return 0;
   const struct in6_addr *host = &((const struct sockaddr_in6 *)address)->sin6_addr;
   return IN6_IS_ADDR_LOOPBACK(host) ||
          (IN6_IS_ADDR_V4MAPPED(host) && host->s6_addr[12] == IN_LOOPBACKNET);
 }
 
-// Takes BBR from a TCP connection to the loopback interface, and from a socket that listens there, which
-// passes on what it has. BBR, which some systems use for all, paces: it has both ends wait, on a way
-// that loses nothing. Every kernel has Reno, which does not. Source: `tcp(7)`, TCP_CONGESTION.
-static inline void stop_pacing_on_loopback(int file) {
+// Gives Reno, which every kernel has, to a TCP connection with a loopback address that has BBR, and to a
+// socket that listens at one: what it accepts has what it has. BBR, which some systems use for all,
+// holds back what it sends to what it measured, on a way that loses nothing. A connection that began
+// with BBR is still paced, though less. Source: `tcp(7)`, TCP_CONGESTION.
+static inline void replace_bbr_on_loopback(int file) {
   enum { tcp_congestion = 13 };
+  // Its own: the number may be another file's between two calls.
+  int held = dup(file);
+  if (held < 0) return;
   char name[16] = "";
   socklen_t size = sizeof name;
-  if (getsockopt(file, IPPROTO_TCP, tcp_congestion, name, &size) != 0) return;
-  if (strncmp(name, "bbr", strlen("bbr")) != 0) return;
-  struct sockaddr_storage address;
+  int is_bbr = getsockopt(held, IPPROTO_TCP, tcp_congestion, name, &size) == 0 &&
+               strncmp(name, "bbr", strlen("bbr")) == 0;  // and bbr2
+  struct sockaddr_storage address = {0};
   size = sizeof address;
-  if (getpeername(file, (struct sockaddr *)&address, &size) != 0) {
+  if (is_bbr && getpeername(held, (struct sockaddr *)&address, &size) != 0) {
+    // It listens.
     size = sizeof address;
-    if (getsockname(file, (struct sockaddr *)&address, &size) != 0) return;
+    getsockname(held, (struct sockaddr *)&address, &size);
   }
-  if (!is_loopback((const struct sockaddr *)&address)) return;
-  setsockopt(file, IPPROTO_TCP, tcp_congestion, "reno", strlen("reno"));
+  if (is_bbr && is_loopback(&address))
+    setsockopt(held, IPPROTO_TCP, tcp_congestion, "reno", strlen("reno"));
+  close(held);
 }
 
 // Grows whenever the peer of a TCP connection takes something: bytes acknowledged; -1 for others.

@@ -9,11 +9,13 @@ import ZeroMQ
 /// the kernel holds for it: it sees the hang-up first. So a duplicate of each descriptor keeps the
 /// connection up while libzmq closes its own, until the peer has read the rest.
 ///
-/// Those on the loopback interface are not paced by BBR, where the system has that for all.
+/// Those with loopback addresses do not keep BBR, where the system has that for all.
 @safe final class PeerConnections {
   private let monitor: Monitor
   /// Descriptors of libzmq's, while they are connected.
   private var connected: Set<CInt> = []
+  /// Those that are not any more, until they are told.
+  private var ended: [CInt] = []
   /// Those that were ended here and that libzmq still has.
   private var ending: Set<CInt> = []
   /// Connections whose handshake is done, less those that ended.
@@ -31,18 +33,15 @@ import ZeroMQ
   /// Handshakes that failed and whose connection has not ended yet: it was never counted.
   private var failed = 0
 
-  /// Reads what happened since the last call. Returns the connections that ended.
-  ///
-  /// Source: `zmq_socket_monitor(3)`.
-  func update() throws(ZeroMQError) -> [CInt] {
-    var ended: [CInt] = []
+  /// Reads what happened since the last call. Source: `zmq_socket_monitor(3)`.
+  func update() throws(ZeroMQError) {
     while let event = try monitor.next() {
       let descriptor = CInt(truncatingIfNeeded: event.value)
       switch event.kind {
       case .listening:
-        stop_pacing_on_loopback(descriptor)
+        replace_bbr_on_loopback(descriptor)
       case .accepted, .connected:
-        stop_pacing_on_loopback(descriptor)
+        replace_bbr_on_loopback(descriptor)
         connected.insert(descriptor)
       case .handshakeSucceeded:
         count += 1
@@ -59,6 +58,11 @@ import ZeroMQ
         failed += 1
       }
     }
+  }
+
+  /// Connections that ended by the last update and that were not told yet.
+  func takeEnded() -> [CInt] {
+    defer { ended = [] }
     return ended
   }
 
@@ -70,7 +74,7 @@ import ZeroMQ
   func slowest(
     _ backlog: inout Backlog, now: Int64, limit: Int64
   ) throws(ZeroMQError) -> (connection: CInt, since: Int64)? {
-    _ = try update()
+    try update()
     return backlog.look(at: connected.subtracting(ending), now: now, limit: limit)
   }
 
@@ -91,7 +95,7 @@ import ZeroMQ
 
   /// Takes a hold of every connection, to be made before the socket closes. Source: `dup(2)`.
   func hold() throws(ZeroMQError) -> [HeldConnection] {
-    _ = try update()
+    try update()
     return connected.map { dup($0) }.filter { $0 >= 0 }.map { HeldConnection($0) }
   }
 }

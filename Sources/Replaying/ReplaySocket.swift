@@ -49,8 +49,8 @@ import ZeroMQ
     if target.isBound {
       try socket.bind(target.address)
       address = try socket.lastEndpoint
-      // Before the first peer connects, which has what the socket that listens has.
-      _ = try connections.update()
+      // As early as can be: a peer has what the socket that listens had when it came.
+      try connections.update()
     } else {
       try socket.connect(target.address)
       address = target.address
@@ -74,7 +74,8 @@ import ZeroMQ
   /// peer may subscribe to many, so peers are told apart by their connection. Its number may be the
   /// next peer's at once: that one is known to be there before anything of it can be read.
   func readPeers() throws(ZeroMQError) {
-    let endedBefore = try connections.update()
+    try connections.update()
+    let endedBefore = connections.takeEnded()
     for descriptor in endedBefore { subscriptions[Int(descriptor)] = nil }
     guard kind != .push else { return }
     while try socket.receive(into: &received, waiting: false) {
@@ -88,7 +89,8 @@ import ZeroMQ
       hadPeer = hadPeer || isNew
     }
     ended.formUnion(endedBefore)
-    ended.formUnion(try connections.update())
+    try connections.update()
+    ended.formUnion(connections.takeEnded())
     ended = ended.filter { !connections.isConnected($0) }
     for descriptor in ended { subscriptions[Int(descriptor)] = nil }
   }

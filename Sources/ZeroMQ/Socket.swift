@@ -34,6 +34,8 @@ import CZeroMQ
 extension Socket {
   /// Listens at an endpoint. `tcp://127.0.0.1:*` takes a free port; `lastEndpoint` tells which.
   ///
+  /// Only an address of IPv6 stands for that version: names and wildcards are those of IPv4.
+  ///
   /// A path that somebody listens at is in use, as a port is; libzmq alone would take it over.
   ///
   /// Source: `zmq_bind(3)`.
@@ -43,16 +45,17 @@ extension Socket {
     {
       throw ZeroMQError(.addressInUse, "bind \(endpoint)")
     }
-    try allowVersion6(of: endpoint)
+    try setIPv6(for: endpoint)
     try check("bind \(endpoint)") { unsafe zmq_bind(handle, endpoint) }
   }
 
-  /// Has an address of IPv6 found: without this a connection to it is tried without end. Names and
-  /// wildcards stay those of IPv4, which whoever bound `tcp://*` is reached at.
+  /// libzmq takes what it was told for this endpoint alone: connections to addresses of IPv6 would be
+  /// tried without end, and `localhost` would not find who bound `tcp://*`.
   ///
   /// Source: `zmq_setsockopt(3)`, ZMQ_IPV6.
-  private func allowVersion6(of endpoint: String) throws(ZeroMQError) {
-    if endpoint.hasPrefix("tcp://[") { try set(.ipv6, true) }
+  private func setIPv6(for endpoint: String) throws(ZeroMQError) {
+    // Names and addresses of IPv4 have none.
+    try set(.ipv6, host(ofEndpoint: endpoint)?.contains(":") == true)
   }
 
   /// Source: `zmq_unbind(3)`.
@@ -60,9 +63,12 @@ extension Socket {
     try check("unbind \(endpoint)") { unsafe zmq_unbind(handle, endpoint) }
   }
 
-  /// Connects now or as soon as the endpoint exists. Source: `zmq_connect(3)`.
+  /// Connects now or as soon as the endpoint exists. Only an address of IPv6 stands for that version:
+  /// names are looked up for IPv4.
+  ///
+  /// Source: `zmq_connect(3)`.
   public func connect(_ endpoint: String) throws(ZeroMQError) {
-    try allowVersion6(of: endpoint)
+    try setIPv6(for: endpoint)
     try check("connect \(endpoint)") { unsafe zmq_connect(handle, endpoint) }
   }
 

@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import TestSupport
 import Testing
@@ -107,68 +106,6 @@ import ZeroMQ
     try other.subscribe("")
     try waitForPeers(1, socket)
     _ = silent
-  }
-
-  private static let isPacedByDefault =
-    (try? String(contentsOfFile: "/proc/sys/net/ipv4/tcp_congestion_control", encoding: .utf8))?
-    .hasPrefix("bbr") == true
-
-  @Test(
-    .enabled(if: isPacedByDefault, "a system that has BBR for all"),
-    .enabled(if: hasVersion6, "a system with IPv6"),
-    arguments: [
-      ("tcp://127.0.0.1:*", ["reno", "reno"]), ("tcp://[::1]:*", ["reno", "reno"]),
-      // Other machines may connect to this one.
-      ("tcp://0.0.0.0:*", ["bbr", "reno"]),
-    ])
-  func whoConnectsOnTheLoopbackInterfaceIsNotPaced(
-    address: String, congestionControl: [String]
-  ) throws {
-    let socket = try socket(.push, .init(address: address, isBound: true))
-    let port = try port(of: socket.address)
-    let isV6 = address.contains("::1")
-    let peer = try peer(.pull, isV6 ? socket.address : "tcp://127.0.0.1:\(port)")
-    try waitForPeers(1, socket)
-    #expect(Self.congestionControl(ofPort: port, getsockname) == congestionControl)
-    withExtendedLifetime(peer) {}
-  }
-
-  @Test(.enabled(if: isPacedByDefault, "a system that has BBR for all"))
-  func aConnectionOnTheLoopbackInterfaceIsNotPaced() throws {
-    let peer = try Socket(.pull, in: Context())
-    try peer.set(.lingerMilliseconds, 0)
-    try peer.bind("tcp://127.0.0.1:*")
-    let address = try peer.lastEndpoint
-    let socket = try socket(.push, .init(address: address, isBound: false))
-    try waitForPeers(1, socket)
-    #expect(Self.congestionControl(ofPort: try port(of: address), getpeername) == ["reno"])
-    withExtendedLifetime(peer) {}
-  }
-
-  private func port(of address: String) throws -> UInt16 {
-    try #require(UInt16(address.split(separator: ":").last ?? ""))
-  }
-
-  /// What the sockets of this process have one of whose names is of a port, those that listen first.
-  private static func congestionControl(
-    ofPort port: UInt16,
-    _ name: (CInt, UnsafeMutablePointer<sockaddr>?, UnsafeMutablePointer<socklen_t>?) -> CInt
-  ) -> [String] {
-    (0..<CInt(1024)).compactMap { descriptor in
-      // A port lies at the same place in addresses of both kinds.
-      var address = sockaddr_in6()
-      var size = socklen_t(MemoryLayout<sockaddr_in6>.size)
-      let result = withUnsafeMutablePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { name(descriptor, $0, &size) }
-      }
-      guard result == 0, address.sin6_port == port.bigEndian else { return nil }
-      var text = [UInt8](repeating: 0, count: 16)
-      size = socklen_t(text.count)
-      guard getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_CONGESTION, &text, &size) == 0 else {
-        return nil
-      }
-      return String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
-    }
   }
 
   @Test func pushCountsItsConnections() throws {

@@ -12,15 +12,32 @@ import ZeroMQ
     #expect(port > 0)
   }
 
-  @Test(.enabled(if: hasVersion6, "a system with IPv6"))
-  func anAddressOfVersion6IsReached() throws {
+  @Test(.enabled(if: hasIPv6, "the loopback interface has IPv6"))
+  func addressesOfIPv6AndIPv4AreReachedAlike() throws {
     let context = try Context()
     let receiver = try makeSocket(.pull, in: context)
-    try receiver.bind("tcp://[::1]:*")
     let sender = try makeSocket(.push, in: context)
-    try sender.connect(receiver.lastEndpoint)
-    #expect(try sender.send(constant: constant(64), more: false, waiting: true))
-    #expect(try receiver.receiveFrames() == [Array(constant(64))])
+    for address in ["tcp://[::1]:*", "tcp://127.0.0.1:*"] {
+      try receiver.bind(address)
+      // A name is one of IPv4, also behind an address of IPv6.
+      let endpoint = try receiver.lastEndpoint
+      try sender.connect(endpoint.replacing("127.0.0.1", with: "localhost"))
+      for _ in 0..<4 {
+        #expect(try sender.send(constant: constant(64), more: false, waiting: true))
+        #expect(try receiver.receiveFrames() == [Array(constant(64))])
+      }
+      try sender.disconnect(sender.lastEndpoint)
+    }
+  }
+
+  @Test(
+    arguments: [
+      ("tcp://127.0.0.1:5555", "127.0.0.1"), ("tcp://a.b:5555", "a.b"), ("tcp://*:*", "*"),
+      ("tcp://[::1]:5555", "::1"), ("tcp://::1:5555", "::1"),
+      ("tcp://eth0:0;[fe80::1%eth0]:5555", "fe80::1%eth0"), ("tcp://a", nil), ("ipc://a:b", nil),
+    ])
+  func anEndpointHasAHost(endpoint: String, host: String?) {
+    #expect(ZeroMQ.host(ofEndpoint: endpoint) == host)
   }
 
   @Test func anUnboundEndpointIsFreeAgain() throws {

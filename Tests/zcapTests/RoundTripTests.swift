@@ -53,6 +53,25 @@ extension ZcapTests {
       #expect(try replaying.summary["bytes"] == row["bytes"])
     }
 
+    /// An address of IPv6 is tried without end by who does not ask for that version.
+    @Test(.enabled(if: hasIPv6, "the loopback interface has IPv6"))
+    func addressesOfIPv6AreReplayedToAndRecorded() throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(50, nanoseconds: 1000).write(rig.capture("made"))
+      let replay = try rig.start([
+        "replay", "made", "--bind", "tcp://[::1]:*", "--json", "--rate", "max",
+        "--wait-subscribers", "1",
+      ])
+      let endpoint = try #require(try JSONRow(try replay.waitForLine()).texts("endpoints")?.first)
+      #expect(endpoint.hasPrefix("tcp://[::1]:"))
+      let recorder = try rig.start(["record", "--json", "-o", "copy", endpoint])
+      _ = try recorder.waitForLine { try JSONRow($0).integer("messages") == 50 }
+      #expect(try replay.wait().exitCode == 0)
+      recorder.send(signal: SIGINT)
+      #expect(try recorder.wait().exitCode == 0)
+      #expect(try rig.storeRow("copy")["messages"] == 50)
+    }
+
     private static func endpoints(_ line: String) throws -> [String] {
       try JSONDecoder().decode([String].self, from: Data(line.utf8))
     }

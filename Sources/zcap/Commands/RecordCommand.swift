@@ -17,7 +17,9 @@ struct RecordCommand: ParsableCommand, CheckedCommand {
       messages carry a counter, --sequence finds it. What can be seen is in 'zcap ls --events'.
       """)
 
-  @Argument(help: ArgumentHelp("Endpoints, such as tcp://127.0.0.1:5555.", valueName: "endpoint"))
+  @Argument(
+    help: ArgumentHelp(
+      "Endpoints, such as tcp://127.0.0.1:5555 or 'tcp://[::1]:5555'.", valueName: "endpoint"))
   var endpoints: [EndpointAddress]
 
   @Option(

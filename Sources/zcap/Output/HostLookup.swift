@@ -1,5 +1,6 @@
 import Glibc
 import Threads
+import ZeroMQ
 
 /// Whether the host of an endpoint is known to this machine.
 ///
@@ -7,26 +8,27 @@ import Threads
 enum HostLookup {
   /// Looks it up beside what goes on, since that may take seconds, and complains where there is none.
   static func complainIfUnknown(hostOf endpoint: String) {
-    guard let host = host(of: endpoint) else { return }
+    guard let host = host(ofEndpoint: endpoint) else { return }
     _ = WorkerThread(name: "zcap host lookup") {
       guard let reason = failure(of: host) else { return }
       Console.complain("\(endpoint): host \(host): \(reason)")
     }
   }
 
-  /// Of a TCP endpoint: `tcp://[SOURCE;]HOST:PORT`.
-  static func host(of endpoint: String) -> String? {
-    guard endpoint.hasPrefix("tcp://") else { return nil }
-    let place = endpoint.dropFirst(6).split(separator: ";").last ?? ""
-    guard let colon = place.lastIndex(of: ":") else { return nil }
-    let host = place[..<colon].drop { $0 == "[" }
-    return String(host.hasSuffix("]") ? host.dropLast() : host)
+  /// nil where it is known by an address that libzmq looks for: of IPv4, if it is not one of IPv6.
+  private static func failure(of host: String) -> String? {
+    guard !host.contains(":") else { return lookUp(host, AF_UNSPEC) }
+    guard let reason = lookUp(host, AF_INET) else { return nil }
+    return lookUp(host, AF_INET6) == nil
+      ? "it has no address of IPv4; give the one of IPv6, in brackets" : reason
   }
 
   /// What the resolver says; nil where it knows the host. Source: `getaddrinfo(3)`.
-  private static func failure(of host: String) -> String? {
+  private static func lookUp(_ host: String, _ family: CInt) -> String? {
+    var hints = addrinfo()
+    hints.ai_family = family
     var found: UnsafeMutablePointer<addrinfo>?
-    let code = getaddrinfo(host, nil, nil, &found)
+    let code = getaddrinfo(host, nil, &hints, &found)
     if code == 0 {
       freeaddrinfo(found)
       return nil
