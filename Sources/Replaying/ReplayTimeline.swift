@@ -7,11 +7,11 @@ import Threads
 /// The thread that reads ahead: finds the selected messages, checks every byte of them, which
 /// also brings their pages into memory, and hands them over in batches.
 final class ReplayTimeline: Sendable {
-  /// A batch ends at whichever comes first: enough to keep hand-overs rare, little enough to start
-  /// at once.
+  /// A batch ends at whichever comes first: enough to keep hand-overs rare, little enough that what
+  /// was checked is in a cache yet when it is sent.
   private static let batchItemsMax = 1024
-  private static let batchBytesMax = 4 << 20
-  /// So much is read, and checked, before the first message leaves; then four times as much at a time.
+  private static let batchBytesMax = 256 << 10
+  /// So much is read, and checked, before the first message leaves.
   private static let firstBytes = 64 << 10
   /// Batches read ahead of the sender.
   private static let batchesAheadMax = 8
@@ -180,7 +180,7 @@ final class ReplayTimeline: Sendable {
       var runBytes = firstBytes
       while true {
         count += takeRun(of: &reader, upTo: runBytes, &clock, &batch)
-        runBytes = min(4 * runBytes, batchBytesMax)
+        runBytes = batchBytesMax
         if isReady(batch) {
           batch.losses = reader.losses
           guard handOver(&batch) else { return nil }
