@@ -15,7 +15,6 @@
 #include <sys/types.h>
 #include <sys/vfs.h>
 #include <time.h>
-#include <unistd.h>
 
 int fallocate(int file, int mode, off_t offset, off_t length);
 int ppoll(struct pollfd *items, nfds_t count, const struct timespec *timeout, const void *mask);
@@ -92,23 +91,19 @@ static inline int is_loopback(const struct sockaddr_storage *address) {
 // with BBR is still paced, though less. Source: `tcp(7)`, TCP_CONGESTION.
 static inline void replace_bbr_on_loopback(int file) {
   enum { tcp_congestion = 13 };
-  // Its own: the number may be another file's between two calls.
-  int held = dup(file);
-  if (held < 0) return;
   char name[16] = "";
   socklen_t size = sizeof name;
-  int is_bbr = getsockopt(held, IPPROTO_TCP, tcp_congestion, name, &size) == 0 &&
-               strncmp(name, "bbr", strlen("bbr")) == 0;  // and bbr2
+  if (getsockopt(file, IPPROTO_TCP, tcp_congestion, name, &size) != 0) return;
+  if (strncmp(name, "bbr", strlen("bbr")) != 0) return;  // bbr2 is one, too
   struct sockaddr_storage address = {0};
   size = sizeof address;
-  if (is_bbr && getpeername(held, (struct sockaddr *)&address, &size) != 0) {
-    // It listens.
+  if (getpeername(file, (struct sockaddr *)&address, &size) != 0) {
+    // It listens, or its peer is gone.
     size = sizeof address;
-    getsockname(held, (struct sockaddr *)&address, &size);
+    getsockname(file, (struct sockaddr *)&address, &size);
   }
-  if (is_bbr && is_loopback(&address))
-    setsockopt(held, IPPROTO_TCP, tcp_congestion, "reno", strlen("reno"));
-  close(held);
+  if (is_loopback(&address))
+    setsockopt(file, IPPROTO_TCP, tcp_congestion, "reno", strlen("reno"));
 }
 
 // Grows whenever the peer of a TCP connection takes something: bytes acknowledged; -1 for others.

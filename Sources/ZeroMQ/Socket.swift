@@ -34,7 +34,7 @@ import CZeroMQ
 extension Socket {
   /// Listens at an endpoint. `tcp://127.0.0.1:*` takes a free port; `lastEndpoint` tells which.
   ///
-  /// Only an address of IPv6 stands for that version: names and wildcards are those of IPv4.
+  /// IPv6 is used where the endpoint has an address of it; names and wildcards are those of IPv4.
   ///
   /// A path that somebody listens at is in use, as a port is; libzmq alone would take it over.
   ///
@@ -45,17 +45,26 @@ extension Socket {
     {
       throw ZeroMQError(.addressInUse, "bind \(endpoint)")
     }
-    try setIPv6(for: endpoint)
-    try check("bind \(endpoint)") { unsafe zmq_bind(handle, endpoint) }
+    try withIPv6(for: endpoint) { () throws(ZeroMQError) in
+      try check("bind \(endpoint)") { unsafe zmq_bind(handle, endpoint) }
+    }
   }
 
-  /// libzmq takes what it was told for this endpoint alone: connections to addresses of IPv6 would be
-  /// tried without end, and `localhost` would not find who bound `tcp://*`.
+  /// libzmq takes a copy of the option with each endpoint. Addresses of IPv6 would be tried without end
+  /// where it is off, and `localhost` would not find who bound `tcp://*` where it is on.
   ///
   /// Source: `zmq_setsockopt(3)`, ZMQ_IPV6.
-  private func setIPv6(for endpoint: String) throws(ZeroMQError) {
-    // Names and addresses of IPv4 have none.
-    try set(.ipv6, host(ofEndpoint: endpoint)?.contains(":") == true)
+  private func withIPv6(
+    for endpoint: String, _ body: () throws(ZeroMQError) -> Void
+  ) throws(ZeroMQError) {
+    // The host or the source is an address of it.
+    let isIPv6 =
+      endpoint.hasPrefix("tcp://[") || host(ofEndpoint: endpoint)?.contains(":") == true
+    guard isIPv6 else { return try body() }
+    let before = try get(.ipv6)
+    try set(.ipv6, true)
+    defer { try? set(.ipv6, before) }
+    try body()
   }
 
   /// Source: `zmq_unbind(3)`.
@@ -63,13 +72,14 @@ extension Socket {
     try check("unbind \(endpoint)") { unsafe zmq_unbind(handle, endpoint) }
   }
 
-  /// Connects now or as soon as the endpoint exists. Only an address of IPv6 stands for that version:
-  /// names are looked up for IPv4.
+  /// Connects now or as soon as the endpoint exists. IPv6 is used where it has an address of it; names
+  /// are looked up for IPv4.
   ///
   /// Source: `zmq_connect(3)`.
   public func connect(_ endpoint: String) throws(ZeroMQError) {
-    try setIPv6(for: endpoint)
-    try check("connect \(endpoint)") { unsafe zmq_connect(handle, endpoint) }
+    try withIPv6(for: endpoint) { () throws(ZeroMQError) in
+      try check("connect \(endpoint)") { unsafe zmq_connect(handle, endpoint) }
+    }
   }
 
   /// Source: `zmq_disconnect(3)`.

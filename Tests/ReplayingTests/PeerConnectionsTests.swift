@@ -60,12 +60,23 @@ import ZeroMQ
   func whatListensAtALoopbackAddressHasNoBBR() throws {
     try socket.bind("tcp://127.0.0.1:*")
     try connections.update()
-    #expect(try congestionControl(of: socket) == ["listening": "reno"])
+    #expect(try congestionControl(of: socket.lastEndpoint) == ["listening reno"])
     let peer = try Self.socket(.pull, in: Context())
     try peer.connect(socket.lastEndpoint)
     try waitForPeers(1)
-    #expect(try congestionControl(of: socket) == ["listening": "reno", "connected": "reno"])
+    #expect(
+      try congestionControl(of: socket.lastEndpoint) == ["connected reno", "listening reno"])
     withExtendedLifetime(peer) {}
+  }
+
+  @Test(.enabled(if: isBBR && hasIPv6, "the system has BBR for all, and IPv6"))
+  func aReplayBindsALoopbackAddressWithoutBBR() throws {
+    var plan = ReplayPlan(routing: .single(.init(address: "tcp://[::1]:*", isBound: true)))
+    plan.kind = .push
+    plan.lingerNanoseconds = 0
+    let replay = try ReplaySocket(
+      .init(address: "tcp://[::1]:*", isBound: true), plan, in: context)
+    #expect(try congestionControl(of: replay.address) == ["listening reno"])
   }
 
   /// Others than those of this machine may connect there.
@@ -76,7 +87,8 @@ import ZeroMQ
     try peer.connect(socket.lastEndpoint.replacing("0.0.0.0", with: "127.0.0.1"))
     try waitForPeers(1)
     #expect(
-      try congestionControl(of: socket) == ["listening": Self.ofSystem, "connected": "reno"])
+      try congestionControl(of: socket.lastEndpoint)
+        == ["connected reno", "listening \(Self.ofSystem)"])
     withExtendedLifetime(peer) {}
   }
 
@@ -88,7 +100,7 @@ import ZeroMQ
     try waitForPeers(1)
     // The peer is in this process, too: what it listens at and what it accepted are not ours.
     #expect(
-      try congestionControl(of: peer, getpeername) == ["connected": "reno"])
+      try congestionControl(of: peer.lastEndpoint, getpeername) == ["connected reno"])
     withExtendedLifetime(peer) {}
   }
 
@@ -115,33 +127,34 @@ import ZeroMQ
     #expect((is_loopback(&address) != 0) == isLoopback)
   }
 
-  /// What the sockets of this process with the port of an endpoint have, by what they do.
+  /// What the sockets of this process have whose port, or that of whose peer, is an endpoint's.
   private func congestionControl(
-    of socket: Socket,
+    of endpoint: String,
     _ name: (CInt, UnsafeMutablePointer<sockaddr>?, UnsafeMutablePointer<socklen_t>?) -> CInt =
       getsockname
-  ) throws -> [String: String] {
-    let port = try #require(UInt16(socket.lastEndpoint.split(separator: ":").last ?? ""))
-    var found: [String: String] = [:]
+  ) throws -> [String] {
+    let port = try #require(UInt16(endpoint.split(separator: ":").last ?? ""))
+    var found: [String] = []
     for entry in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
       guard let descriptor = CInt(entry) else { continue }
-      var address = sockaddr_in()
-      var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+      // The port lies at the same place in addresses of both versions.
+      var address = sockaddr_in6()
+      var size = socklen_t(MemoryLayout<sockaddr_in6>.size)
       let result = withUnsafeMutablePointer(to: &address) {
         $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { name(descriptor, $0, &size) }
       }
-      guard result == 0, address.sin_family == AF_INET, address.sin_port == port.bigEndian else {
-        continue
-      }
+      guard result == 0, address.sin6_port == port.bigEndian,
+        [AF_INET, AF_INET6].contains(CInt(address.sin6_family))
+      else { continue }
       var isListening: CInt = 0
       size = socklen_t(MemoryLayout<CInt>.size)
       getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &size)
       var text = [UInt8](repeating: 0, count: 16)
       size = socklen_t(text.count)
       #expect(getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_CONGESTION, &text, &size) == 0)
-      found[isListening != 0 ? "listening" : "connected"] =
-        String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
+      let name = String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
+      found.append("\(isListening != 0 ? "listening" : "connected") \(name)")
     }
-    return found
+    return found.sorted()
   }
 }

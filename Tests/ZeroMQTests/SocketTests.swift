@@ -28,6 +28,7 @@ import ZeroMQ
       }
       try sender.disconnect(sender.lastEndpoint)
     }
+    #expect(try sender.get(.ipv6) == false)
   }
 
   @Test(
