@@ -35,12 +35,30 @@ struct EndpointAddress: ExpressibleByArgument {
       guard rest.contains(":"), isWildcard || UInt16(port) != nil else {
         throw ValidationError("'\(text)': the port is missing or no number up to 65535")
       }
+      try validateHost()
       if !isBound && rest.hasPrefix("*") {
         throw ValidationError("'\(text)': '*' is for --bind; name the host to connect to")
       }
       if !isBound && (isWildcard || UInt16(port) == 0) {
         throw ValidationError("'\(text)': a port to connect to is a number from 1 on")
       }
+    }
+  }
+
+  /// Throws where libzmq would look for the host without end.
+  private func validateHost() throws {
+    let host = text.dropFirst("tcp://".count).split(separator: ";").last ?? ""
+    guard let colon = host.lastIndex(of: ":"), colon > host.startIndex else {
+      throw ValidationError("'\(text)': the host is missing")
+    }
+    let name = host[..<colon]
+    let isBracketed = name.hasPrefix("[") && name.hasSuffix("]")
+    let bare = isBracketed ? name.dropFirst().dropLast() : name
+    guard !bare.isEmpty, !bare.contains("["), !bare.contains("]"),
+      bare.contains(":") == isBracketed
+    else {
+      throw ValidationError(
+        "'\(text)': an address of IPv6 is written in brackets, like tcp://[::1]:5555")
     }
   }
 }
