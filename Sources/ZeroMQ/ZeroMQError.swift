@@ -1,7 +1,7 @@
 import CZeroMQ
 import Glibc
 
-/// An error of libzmq, with libzmq's own text: `bind tcp://127.0.0.1:5555: Address already in use`.
+/// An error of libzmq, mostly with its own text: `bind tcp://127.0.0.1:5555: Address already in use`.
 ///
 /// Source: `zmq_errno(3)`, `zmq_strerror(3)`.
 public struct ZeroMQError: Error, Hashable, Sendable {
@@ -60,6 +60,10 @@ extension ZeroMQError.Code {
 
 extension ZeroMQError: CustomStringConvertible {
   public var description: String {
+    // "No such device" of somebody who binds a name.
+    if code == .noDevice {
+      return "\(operation): no such address or interface here; a name can only be connected to"
+    }
     guard let text = unsafe zmq_strerror(code.rawValue) else {
       return "\(operation): error \(code.rawValue)"
     }

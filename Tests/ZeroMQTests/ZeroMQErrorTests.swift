@@ -8,7 +8,10 @@ import ZeroMQ
     ("here", .invalid, "Invalid argument"),
     ("tcp://127.0.0.1", .invalid, "Invalid argument"),
     ("tcp://127.0.0.1:port", .invalid, "Invalid argument"),
-    ("tcp://no-such-interface:5555", .noDevice, "No such device"),
+    (
+      "tcp://no-such-interface:5555", .noDevice,
+      "no such address or interface here; a name can only be connected to"
+    ),
     ("tcp://192.0.2.1:5555", .addressNotAvailable, "Cannot assign requested address"),
     ("ipc://" + String(repeating: "x", count: 200), .nameTooLong, "File name too long"),
   ])
