@@ -4,6 +4,7 @@ public func host(ofEndpoint endpoint: String) -> String? {
   guard endpoint.hasPrefix("tcp://") else { return nil }
   let place = endpoint.dropFirst("tcp://".count).split(separator: ";").last ?? ""
   guard let colon = place.lastIndex(of: ":") else { return nil }
-  let host = place[..<colon].drop { $0 == "[" }
-  return String(host.hasSuffix("]") ? host.dropLast() : host)
+  let host = place[..<colon]
+  let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+  return String(isBracketed ? host.dropFirst().dropLast() : host)
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ZeroMQ
 
 /// An endpoint as ZeroMQ writes it: `tcp://host:port`, `ipc://path`.
 ///
@@ -47,15 +48,13 @@ struct EndpointAddress: ExpressibleByArgument {
 
   /// Throws where libzmq would look for the host without end.
   private func validateHost() throws {
-    let host = text.dropFirst("tcp://".count).split(separator: ";").last ?? ""
-    guard let colon = host.lastIndex(of: ":"), colon > host.startIndex else {
+    let host = ZeroMQ.host(ofEndpoint: text) ?? ""
+    let isBracketed = text.contains("[\(host)]:")
+    guard !host.isEmpty || isBracketed else {
       throw ValidationError("'\(text)': the host is missing")
     }
-    let name = host[..<colon]
-    let isBracketed = name.hasPrefix("[") && name.hasSuffix("]")
-    let bare = isBracketed ? name.dropFirst().dropLast() : name
-    guard !bare.isEmpty, !bare.contains("["), !bare.contains("]"),
-      bare.contains(":") == isBracketed
+    guard !host.isEmpty, !host.contains("["), !host.contains("]"),
+      host.contains(":") == isBracketed
     else {
       throw ValidationError(
         "'\(text)': an address of IPv6 is written in brackets, like tcp://[::1]:5555")
