@@ -8,7 +8,7 @@ import Threads
 /// also brings their pages into memory, and hands them over in batches.
 final class ReplayTimeline: Sendable {
   /// A batch ends at whichever comes first: enough to keep hand-overs rare, little enough to start
-  /// at once. With more bytes in it, 1 KiB is slower.
+  /// at once. With more bytes, messages of 1 KiB are sent more slowly.
   private static let batchItemsMax = 1024
   private static let batchBytesMax = 256 << 10
   /// So much is read, and checked, before the first message leaves.
@@ -177,10 +177,9 @@ final class ReplayTimeline: Sendable {
       let isFollowing = plan.followNanoseconds != nil
       var reader = try TimelineReader(sources, from: position, following: isFollowing)
       var count = 0
-      var runBytes = firstBytes
       while true {
-        count += takeRun(of: &reader, upTo: runBytes, &clock, &batch)
-        runBytes = batchBytesMax
+        let bytes = count == 0 ? firstBytes : batchBytesMax
+        count += takeRun(of: &reader, upTo: bytes, &clock, &batch)
         if isReady(batch) {
           batch.losses = reader.losses
           guard handOver(&batch) else { return nil }
