@@ -90,50 +90,27 @@ extension ZcapTests {
     }
 
     @Test func aFollowerStopsWhileNothingComes() throws {
-      let rig = try Rig()
-      let publisher = try Publisher()
-      let recorder = try rig.start(["record", "-o", "live", publisher.endpoint])
-      try publisher.waitForSubscriptions()
-      try publisher.publish("one", "x")
-      try rig.waitForMessages(counted: 1, in: "live")
-      let endpoint = rig.endpoint("follow")
-      let subscriber = try Subscriber(connecting: endpoint)
-      let replay = try rig.start([
-        "replay", "live", "--follow", "--bind", endpoint, "--wait-subscribers", "1",
-        "--wait-timeout", "30s", "--json",
-      ])
-      #expect(try subscriber.receive(1)[0].frames[0] == Array("one".utf8))
-      replay.send(signal: SIGINT)
-      let run = try replay.wait(seconds: 10)
+      let follower = try Follower()
+      follower.replay.send(signal: SIGINT)
+      let run = try follower.replay.wait(seconds: 10)
       #expect(run.exitCode == 0, "\(run)")
       #expect(try run.summary["messages"] == 1)
-      recorder.send(signal: SIGINT)
-      #expect(try recorder.wait().exitCode == 0)
+      follower.recorder.send(signal: SIGINT)
+      #expect(try follower.recorder.wait().exitCode == 0)
     }
 
     @Test func aFollowerIsControlledWhileNothingComes() throws {
-      let rig = try Rig()
-      let publisher = try Publisher()
-      let recorder = try rig.start(["record", "-o", "live", publisher.endpoint])
-      try publisher.waitForSubscriptions()
-      try publisher.publish("one", "x")
-      try rig.waitForMessages(counted: 1, in: "live")
-      let subscriber = try Subscriber(connecting: rig.endpoint("follow"))
-      let replay = try rig.start([
-        "replay", "live", "--follow", "--bind", rig.endpoint("follow"), "--wait-subscribers", "1",
-        "--wait-timeout", "30s", "--json", "--control", rig.endpoint("control"),
-      ])
-      #expect(try subscriber.receive(1)[0].frames[0] == Array("one".utf8))
-      let control = try ReplayController(rig.endpoint("control"))
+      let follower = try Follower(isControlled: true)
+      let control = try ReplayController(follower.rig.endpoint("control"))
       let paused = try control.ask(#"{"do":"pause"}"#)
       #expect(paused["obeyed"] == true && paused["paused"] == true)
       #expect(try control.ask(#"{"do":"rate","rate":2}"#)["ok"] == false)
-      try publisher.publish("two", "x")
-      try rig.waitForMessages(counted: 2, in: "live")
+      try follower.publisher.publish("two", "x")
+      try follower.rig.waitForMessages(counted: 2, in: "live")
       #expect(try control.ask(#"{"do":"status"}"#)["messages"] == 1)
       #expect(try control.ask(#"{"do":"resume"}"#)["obeyed"] == true)
-      #expect(try subscriber.receive(1)[0].frames[0] == Array("two".utf8))
-      for process in [replay, recorder] {
+      #expect(try follower.subscriber.receive(1)[0].frames[0] == Array("two".utf8))
+      for process in [follower.replay, follower.recorder] {
         process.send(signal: SIGINT)
         #expect(try process.wait().exitCode == 0)
       }
@@ -145,6 +122,32 @@ extension ZcapTests {
       let run = try rig.run("replay", "made", "--follow", "--bind", rig.endpoint("x"))
       #expect(run.exitCode == 1 && run.complaints.count == 1)
       #expect(run.standardError.contains("nobody is recording it"))
+    }
+
+    /// A replay that follows a recording of one message, which has arrived.
+    private struct Follower {
+      let rig: Rig
+      let publisher: Publisher
+      let recorder: ChildProcess
+      let subscriber: Subscriber
+      let replay: ChildProcess
+
+      /// `isControlled`: at the endpoint `control` of the rig.
+      init(isControlled: Bool = false) throws {
+        rig = try Rig()
+        publisher = try Publisher()
+        recorder = try rig.start(["record", "-o", "live", publisher.endpoint])
+        try publisher.waitForSubscriptions()
+        try publisher.publish("one", "x")
+        try rig.waitForMessages(counted: 1, in: "live")
+        subscriber = try Subscriber(connecting: rig.endpoint("follow"))
+        replay = try rig.start(
+          [
+            "replay", "live", "--follow", "--bind", rig.endpoint("follow"), "--json",
+            "--wait-subscribers", "1", "--wait-timeout", "30s",
+          ] + (isControlled ? ["--control", rig.endpoint("control")] : []))
+        #expect(try subscriber.receive(1)[0].frames[0] == Array("one".utf8))
+      }
     }
   }
 }
