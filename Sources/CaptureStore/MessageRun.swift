@@ -31,11 +31,9 @@ package struct MessageRun {
   package mutating func take(
     _ count: Int, bytes: Int, before end: Int, into records: inout [RecordHeader]
   ) {
-    var left = count
     let end = min(end, offset + bytes)
-    while left > 0, offset < end, let record = next() {
-      records.append(record)
-      left -= 1
+    records.append(addingCapacity: count) { records in
+      while !records.isFull, offset < end, let record = next() { records.append(record) }
     }
   }
 

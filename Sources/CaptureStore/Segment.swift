@@ -154,21 +154,25 @@ import Synchronization
     precondition(
       record.end <= size && tableSize <= record.length &- RecordLayout.headerSize,
       "a record of this segment")
-    let known = unsafe frames.count
-    var bytes = 0
-    for index in 0..<record.frameCount {
-      let entry = load(
-        UInt64.self,
-        at: record.offset &+ RecordLayout.headerSize &+ RecordLayout.frameEntrySize &* index)
-      // Two numbers of 32 bits each: their sums do not overflow.
-      let (offset, count) = (Int(entry & 0xFFFF_FFFF), Int(entry >> 32))
-      guard offset &+ count <= record.length else {
-        unsafe frames.removeLast(frames.count - known)
-        return nil
+    let start = unsafe base + record.offset
+    let (frameCount, length) = (record.frameCount, record.length)
+    var bytes: Int? = 0
+    unsafe frames.append(addingCapacity: frameCount) { span in
+      var sum = 0
+      for index in 0..<frameCount {
+        let entry = unsafe start.loadWord(
+          UInt64.self, at: RecordLayout.headerSize &+ RecordLayout.frameEntrySize &* index)
+        // Two numbers of 32 bits each: their sums do not overflow.
+        let (offset, count) = (Int(entry & 0xFFFF_FFFF), Int(entry >> 32))
+        guard offset &+ count <= length else {
+          unsafe span.removeAll()
+          bytes = nil
+          return
+        }
+        sum &+= count
+        unsafe span.append(UnsafeRawBufferPointer(start: start + offset, count: count))
       }
-      bytes &+= count
-      unsafe frames.append(
-        UnsafeRawBufferPointer(start: base + (record.offset &+ offset), count: count))
+      bytes = sum
     }
     return bytes
   }
