@@ -26,7 +26,7 @@ public struct MessageReader {
   private var endOffset = 0
   /// The sequence that the next message has where nothing is missing.
   private var nextSequence: UInt64 = 0
-  /// Messages are selected by nothing but their times.
+  /// What is selected is seen in the headers of messages.
   private let isPlain: Bool
   /// Messages of blocks whose segments had made room.
   private var messagesVanished: Int64 = 0
@@ -46,7 +46,7 @@ public struct MessageReader {
     self.blocks = blocks
     self.tagger = tagger
     endpoints = selection.endpointNumbers(in: capture.manifest)
-    isPlain = selection.topicPrefixes.isEmpty && endpoints == nil && tagger == nil
+    isPlain = selection.topicPrefixes.isEmpty && tagger == nil
   }
 
   /// The next message; nil when there is no further one. Throws `IndexError` where the index cannot
@@ -74,9 +74,8 @@ public struct MessageReader {
   }
 
   /// Appends the headers of messages that follow one another with nothing between, which most do: a
-  /// short cut past `next`, which goes on from there. Whoever cannot find the frames of one tells so by
-  /// `lose`. Returns the segment of all of them; nil, and appends none, where something else comes first
-  /// or messages are selected by more than their times.
+  /// short cut past `next`, which goes on from there. Nobody has looked for their frames. Returns the segment of all of them; nil, and appends none, where something else comes first
+  /// or messages are selected by more than their times and endpoints.
   package mutating func takeRun(
     _ count: Int, bytes: Int, into records: inout [RecordHeader]
   ) -> Segment? {
@@ -87,21 +86,22 @@ public struct MessageReader {
     cursor!.pass(run)
     messagesLeft -= Int64(run.nextSequence - nextSequence)
     nextSequence = run.nextSequence
-    if selection.from != nil || selection.until != nil {
+    if selection.from != nil || selection.until != nil || endpoints != nil {
       let clock = segment.header.clock.unixOffset
       var end = known
-      for index in known..<records.count
-      where selection.matches(time: records[index].monotonicNanoseconds &+ clock) {
-        records[end] = records[index]
+      for index in known..<records.count {
+        let record = records[index]
+        let isWanted = endpoints?.contains(Int(record.endpoint)) ?? true
+        guard isWanted, selection.matches(time: record.monotonicNanoseconds &+ clock) else {
+          continue
+        }
+        records[end] = record
         end += 1
       }
       records.removeSubrange(end...)
     }
     return records.count > known ? segment : nil
   }
-
-  /// The frames of a message cannot lie where its record says.
-  package mutating func lose() { damages += 1 }
 
   private mutating func message(_ record: RecordHeader) -> RecordedMessage? {
     guard record.kind == .data, let segment = cursor?.segment else { return nil }

@@ -13,6 +13,8 @@ struct Player: ~Copyable {
   private static let burst = 64
   /// Later than this, messages are dropped where they may be and nothing else was said.
   static let dropLatenessDefault: Int64 = 10_000_000
+  /// Answers that a DEALER's peers send meanwhile are read so often at least.
+  private static let answersNanoseconds: Int64 = 50_000_000
 
   /// What it works with.
   struct Stage {
@@ -48,11 +50,16 @@ struct Player: ~Copyable {
   private var paced = Pacer.Position()
   /// When it was paused; nil while it plays.
   private var pausedAt: Int64?
+  /// In all pauses before.
+  private var pausedNanoseconds: Int64 = 0
+  private var answersDue: Int64 = 0
+  /// When the messages of a state began to leave that the timeline has not gone on behind yet.
+  private var stateSince: Int64?
   private var stepsLeft = 0
   /// Verbs that came together with steps and behind them: they are obeyed when those are sent.
   private var verbsHeld: [ReplayControl.Verb] = []
-  /// Messages that had been sent when it was looked at who left.
-  private var messagesWhenLeft = UInt64.max
+  /// Messages that had been sent when the end of a batch was noted last.
+  private var messagesNoted = UInt64.max
   /// Where in the recording it is: nanoseconds.
   private var place: Int64 = 0
 
@@ -102,7 +109,7 @@ struct Player: ~Copyable {
       }
       if summary.isStopped { break }
     }
-    summary.durationNanoseconds = CaptureClock.monotonicNanoseconds() - begun
+    if nextIndex < batch.items.count { noteDuration() }
     for socket in stage.sockets { try socket.readPeers() }
   }
 
@@ -122,11 +129,11 @@ struct Player: ~Copyable {
     while nextIndex >= batch.items.count {
       summary.losses.take(batch.losses)
       for socket in stage.sockets { try socket.readPeers() }
+      noteEndOfBatch()
       nextIndex = 0
       switch timeline!.next(&batch, stop: stage.stop, bell: stage.control.bell) {
       case .batch: continue
       case .end:
-        noteWhoLeft()
         guard pausedAt != nil else { return nil }
         // Who paused it may go on elsewhere.
         stepsLeft = 0
@@ -134,6 +141,8 @@ struct Player: ~Copyable {
         if verbsHeld.isEmpty {
           _ = stage.stop.wait(untilMonotonicNanoseconds: .max, bell: stage.control.bell)
         }
+        // Everything has been sent.
+        if stage.stop.isRequested { return nil }
       case .interrupted: break
       }
       if stage.stop.isRequested {
@@ -145,11 +154,18 @@ struct Player: ~Copyable {
     return batch.items[nextIndex]
   }
 
-  /// Whoever left before the last message was sent; who leaves behind it has everything.
-  private mutating func noteWhoLeft() {
-    guard summary.messages != messagesWhenLeft else { return }
-    messagesWhenLeft = summary.messages
+  /// How long it took to send them, and whoever left before the last one; who leaves behind it has
+  /// everything.
+  private mutating func noteEndOfBatch() {
+    guard summary.messages != messagesNoted else { return }
+    messagesNoted = summary.messages
     summary.endpointsLeft = stage.sockets.filter(\.isLeft).map(\.address)
+    noteDuration()
+  }
+
+  private mutating func noteDuration() {
+    let now = CaptureClock.monotonicNanoseconds()
+    summary.durationNanoseconds = (pausedAt ?? now) - begun - pausedNanoseconds
   }
 
   // MARK: - Waiting
@@ -169,17 +185,40 @@ struct Player: ~Copyable {
       if pausedAt != nil {
         if stepsLeft > 0 { return .due(deadline: nil, now: 0) }
         stage.counters.setNext(nil, position: 0)
-        _ = stage.stop.wait(untilMonotonicNanoseconds: .max, bell: stage.control.bell)
+        _ = stage.stop.wait(
+          untilMonotonicNanoseconds: try readAnswers() ?? .max, bell: stage.control.bell)
         continue
       }
-      guard !item.isState, let deadline = deadline(of: item) else {
-        return .due(deadline: nil, now: 0)
-      }
+      guard !item.isState else { return .due(deadline: nil, now: 0) }
+      goOnBehindState(at: item)
+      guard let deadline = deadline(of: item) else { return .due(deadline: nil, now: 0) }
       stage.counters.setNext(deadline, position: item.position)
-      if let now = pacer.wait(until: deadline, stop: stage.stop, bell: stage.control.bell) {
+      let end = min(deadline, try readAnswers() ?? .max)
+      if let now = pacer.wait(until: end, stop: stage.stop, bell: stage.control.bell),
+        end == deadline
+      {
         return .due(deadline: deadline, now: now)
       }
     }
+  }
+
+  /// The time that the state took makes nothing late that comes behind it.
+  private mutating func goOnBehindState(at item: ReplayItem) {
+    guard let since = stateSince.take(), let deadline = deadline(of: item) else { return }
+    let now = CaptureClock.monotonicNanoseconds()
+    pacer.delay(by: max(0, min(now - deadline, now - since)))
+  }
+
+  /// A DEALER's peers may wait until their answers are read. Returns when that is due again; nil where
+  /// there are none.
+  private mutating func readAnswers() throws -> Int64? {
+    guard plan.kind == .dealer else { return nil }
+    let now = CaptureClock.monotonicNanoseconds()
+    if now >= answersDue {
+      for socket in stage.sockets { try socket.readPeers() }
+      answersDue = now + Self.answersNanoseconds
+    }
+    return answersDue
   }
 
   /// When a message is due; nil where it is at once, however late that is.
@@ -255,6 +294,7 @@ struct Player: ~Copyable {
 
   /// Sends a message that is due, or passes over it where it is too late.
   private mutating func finish(_ item: ReplayItem, deadline: Int64?, now: Int64) throws {
+    if item.isState { stateSince = stateSince ?? CaptureClock.monotonicNanoseconds() }
     if let deadline {
       let lateness = now - deadline
       if lateness > 0, isTooLate(lateness, item) {
@@ -316,7 +356,7 @@ struct Player: ~Copyable {
       if pausedAt != nil, stepsLeft > 0 {
         let now = CaptureClock.monotonicNanoseconds()
         pacer.anchor(position(of: item), at: now)
-        pausedAt = now
+        movePause(to: now)
         stepsLeft -= 1
         isStepDone = stepsLeft == 0
       }
@@ -387,9 +427,10 @@ struct Player: ~Copyable {
     let new = stage.control.take()
     // A bell may ring for what was taken already: that is no reason to end the steps that are left.
     if new.isEmpty, stepsLeft > 0 { return false }
+    // Those that are held wait for steps that are left.
+    var hasStepped = stepsLeft > 0 && !verbsHeld.isEmpty
     var verbs = verbsHeld + new
     verbsHeld = []
-    var hasStepped = false
     while !verbs.isEmpty {
       if hasStepped, verbs[0].endsSteps {
         verbsHeld = verbs
@@ -424,6 +465,8 @@ struct Player: ~Copyable {
   private var isHeldVerbDue: Bool { stepsLeft == 0 && !verbsHeld.isEmpty }
 
   private mutating func change(to rate: Double, next item: ReplayItem?, at now: Int64) {
+    // A recording that is followed has the pace at which it is recorded.
+    guard plan.followNanoseconds == nil else { return }
     let rates = ReplayControl.rates
     let rate = min(max(rate, rates.lowerBound), rates.upperBound)
     var next = positionPlayed
@@ -433,9 +476,17 @@ struct Player: ~Copyable {
 
   private mutating func pause(at now: Int64) { pausedAt = pausedAt ?? now }
 
+  /// The time of a pause up to here is counted, and the timeline knows of it.
+  private mutating func movePause(to now: Int64) {
+    guard let paused = pausedAt else { return }
+    pausedNanoseconds += now - paused
+    pausedAt = now
+  }
+
   private mutating func resume(at now: Int64) {
     guard let paused = pausedAt else { return }
     pacer.delay(by: now - paused)
+    movePause(to: now)
     pausedAt = nil
     stepsLeft = 0
   }
@@ -465,7 +516,7 @@ struct Player: ~Copyable {
     place = position
     let now = CaptureClock.monotonicNanoseconds()
     pacer.anchor(positionPlayed, at: now)
-    if pausedAt != nil { pausedAt = now }
+    movePause(to: now)
     stage.counters.publish(summary, position: position)
   }
 }

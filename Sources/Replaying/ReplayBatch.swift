@@ -49,15 +49,15 @@ struct ReplayItem {
     var isState = false
   }
 
-  /// False where its frames cannot lie where its record says.
+  /// False where it has no frames, or they cannot lie where its record says.
   @inline(__always)
   mutating func append(
     _ record: RecordHeader, of segment: Segment, _ details: Details
   ) -> Bool {
     let first = Int32(truncatingIfNeeded: unsafe frames.count)
-    guard let frameBytes = unsafe segment.appendFrames(of: record, to: &frames) else {
-      return false
-    }
+    guard record.frameCount > 0,
+      let frameBytes = unsafe segment.appendFrames(of: record, to: &frames)
+    else { return false }
     items.append(
       ReplayItem(
         frames: first..<Int32(truncatingIfNeeded: unsafe frames.count), frameBytes: frameBytes,

@@ -42,7 +42,7 @@ public struct ReplaySummary: Sendable {
   public var messages: UInt64 = 0
   /// Bytes of frames.
   public var bytes: UInt64 = 0
-  /// From the first message's deadline to the last message sent.
+  /// From the first message's deadline to the last message sent, without pauses.
   public var durationNanoseconds: Int64 = 0
   /// The same span in the recording.
   public var timelineNanoseconds: Int64 = 0

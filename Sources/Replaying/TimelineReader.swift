@@ -92,6 +92,8 @@ private struct Feed {
   /// Messages before this position are passed over; nil once one was there that is not.
   private var from: Int64?
   private var waiting: TimelineMessage?
+  /// Messages without frames, or whose frames cannot lie where their records say.
+  private var unsendable = 0
   /// Of a run, for their memory.
   private var records: [RecordHeader] = []
   private var isAtEnd = false
@@ -144,6 +146,10 @@ private struct Feed {
       let position = clock.position(of: message.record, in: message.segment)
       if let from, position < from { continue }
       from = nil
+      if message.record.frameCount == 0 {
+        unsendable += 1
+        continue
+      }
       return .message(
         TimelineMessage(message: message, source: number, socket: socket, position: position))
     }
@@ -162,14 +168,14 @@ private struct Feed {
       let position = clock.position(of: record, in: segment)
       let details = ReplayBatch.Details(
         timeline: timeline.advance(to: position), position: position, socket: socket)
-      if batch.append(record, of: segment, details) { taken += 1 } else { stored!.lose() }
+      if batch.append(record, of: segment, details) { taken += 1 } else { unsendable += 1 }
     }
     return taken
   }
 
   var losses: Losses {
     Losses(
-      damages: stored?.damages ?? following!.damages,
+      damages: (stored?.damages ?? following!.damages) + unsendable,
       messagesMissing: stored?.messagesMissing ?? 0,
       messagesRetired: stored?.messagesRetired ?? following!.messagesRetired)
   }

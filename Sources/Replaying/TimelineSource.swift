@@ -24,7 +24,7 @@ final class TimelineSource: @unchecked Sendable {
   /// Finds its first message. Throws `IndexError`.
   init(_ source: ReplaySource, sockets: [Int?]) throws {
     index = source.index
-    selection = source.selection
+    selection = Self.narrowed(source.selection, to: sockets, source.index.capture.manifest)
     self.sockets = sockets
     pool = SegmentPool(source.index.capture)
     var reader = try index.messages(selection, pool: pool)
@@ -36,6 +36,22 @@ final class TimelineSource: @unchecked Sendable {
     firstSequence = first?.record.sequence ?? 0
     let search = try BlockSearch(index, from: firstSequence, pool: pool)
     offsets = if let first { try BootOffsets(first, search) } else { BootOffsets() }
+  }
+
+  /// Without the endpoints whose messages are not sent: blocks that have no others are not read.
+  private static func narrowed(
+    _ selection: Selection, to sockets: [Int?], _ manifest: Manifest
+  ) -> Selection {
+    guard sockets.contains(nil) else { return selection }
+    var narrowed = selection
+    narrowed.endpoints = zip(manifest.endpoints, sockets)
+      .filter { endpoint, socket in
+        socket != nil
+          && (selection.endpoints.isEmpty || selection.endpoints.contains(endpoint.address))
+      }
+      .map { $0.0.address }
+    // None would mean all.
+    return narrowed.endpoints.isEmpty ? selection : narrowed
   }
 
   /// Tells where in the recording messages are.
@@ -87,6 +103,7 @@ final class TimelineSource: @unchecked Sendable {
     var state = Selection()
     state.topicPrefixes = topics
     state.endpoints = selection.endpoints
+    state.codecs = selection.codecs
     return try index.lastMessages(state, before: limit, pool: pool)
       .filter { socket(of: $0.record) != nil }
   }

@@ -34,7 +34,8 @@ import CZeroMQ
 extension Socket {
   /// Listens at an endpoint. `tcp://127.0.0.1:*` takes a free port; `lastEndpoint` tells which.
   ///
-  /// IPv6 is used where the endpoint has an address of it; names and wildcards are those of IPv4.
+  /// IPv6 is used where the endpoint has an address of it; wildcards are those of IPv4, and so is
+  /// `localhost`. Other names are those of interfaces.
   ///
   /// A path that somebody listens at is in use, as a port is; libzmq alone would take it over.
   ///
@@ -46,8 +47,15 @@ extension Socket {
       throw ZeroMQError(.addressInUse, "bind \(endpoint)")
     }
     try withIPv6(for: endpoint) { () throws(ZeroMQError) in
-      try check("bind \(endpoint)") { unsafe zmq_bind(handle, endpoint) }
+      try check("bind \(endpoint)") { unsafe zmq_bind(handle, Self.bindable(endpoint)) }
     }
+  }
+
+  /// libzmq takes a name for that of an interface.
+  private static func bindable(_ endpoint: String) -> String {
+    let local = "tcp://localhost:"
+    guard endpoint.hasPrefix(local) else { return endpoint }
+    return "tcp://127.0.0.1:\(endpoint.dropFirst(local.count))"
   }
 
   /// libzmq takes a copy of the option with each endpoint. Addresses of IPv6 would be tried without end

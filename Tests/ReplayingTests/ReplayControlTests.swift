@@ -145,6 +145,79 @@ import ZeroMQ
     #expect(numbers == Array(0..<300) + [350])
   }
 
+  /// Whoever asks for something else while steps are sent waits as long as what is held for them.
+  @Test func verbsThatComeMeanwhileDoNotEndSteps() throws {
+    let replayer = try replayer()
+    let verbs: [ReplayControl.Verb] = [.pause, .step(300), .seek(350 * Self.step), .step(1)]
+    for verb in verbs { control.ask(verb) }
+    let isOver = StopToken()
+    let asker = WorkerThread(name: "ask") { [control] in
+      while !isOver.isRequested {
+        control.ask(.rate(2))
+        usleep(50)
+      }
+    }
+    let (_, numbers) = try play(replayer) {
+      defer {
+        isOver.request()
+        asker.join()
+      }
+      try waitForMessages(301, replayer)
+    }
+    #expect(numbers == Array(0..<300) + [350])
+  }
+
+  @Test func aPauseIsNoPartOfTheDuration() throws {
+    let replayer = try replayer()
+    let begun = CaptureClock.monotonicNanoseconds()
+    var (paused, played): (Int64, Int64) = (0, 0)
+    let (summary, _) = try play(replayer) {
+      try waitForMessages(10, replayer)
+      try ask(.pause)
+      let pausedAt = CaptureClock.monotonicNanoseconds()
+      _ = stop.wait(untilMonotonicNanoseconds: pausedAt + 300_000_000)
+      paused = CaptureClock.monotonicNanoseconds() - pausedAt
+      try ask(.resume)
+      try waitFor("the end") { replayer.status.phase == .draining }
+      played = CaptureClock.monotonicNanoseconds() - begun - paused
+    }
+    #expect(summary.durationNanoseconds <= played)
+    #expect(summary.durationNanoseconds >= Int64(Self.count - 1) * Self.step)
+  }
+
+  @Test func aRecordingThatIsFollowedKeepsItsPace() throws {
+    let path = directory.file("live")
+    let writer = try CaptureWriter(
+      creating: path, manifest: .test(), segmentSize: CaptureWriter.segmentSizes.lowerBound)
+    for number in 0..<10 { try writer.append(TestMessage(time: Int64(number), "t", "\(number)")) }
+    var plan = ReplayPlan(
+      routing: .single(.init(address: directory.endpoint("live"), isBound: true)))
+    plan.peersAwaited = 1
+    plan.followNanoseconds = 0
+    let live = try IndexReader(Capture(path: path))
+    let replayer = try Replayer([ReplaySource(live)], plan, stop: stop, control: control)
+    control.ask(.faster(2))
+    let (summary, numbers) = try play(replayer) {
+      try waitForMessages(10, replayer)
+      try ask(.rate(4))
+      #expect(replayer.status.rate == 1)
+    }
+    #expect(numbers == Array(0..<10) && summary.messages == 10)
+    try writer.finish()
+  }
+
+  @Test func aStopInAPauseBehindTheLastMessageIsTheEnd() throws {
+    let replayer = try replayer()
+    control.ask(.pause)
+    let (summary, _) = try play(replayer) {
+      try ask(.step(Self.count))
+      // Obeyed where there is nothing left.
+      try ask(.step(1))
+    }
+    #expect(!summary.isStopped && summary.isComplete)
+    #expect(summary.messages == UInt64(Self.count))
+  }
+
   /// Who leaves when everything was sent was not too early.
   @Test func whoLeavesBehindTheLastMessageHasEverything() throws {
     let replayer = try replayer()

@@ -261,6 +261,105 @@ import ZeroMQ
     }
   }
 
+  /// What is sent nowhere lies in blocks of its own: they are not read, however many there are.
+  @Test func whatIsSentNowhereIsNotRead() throws {
+    let messages = (0..<2_000).map { number in
+      TestMessage(
+        endpoint: number < 100 ? 0 : 1, time: Int64(number) * 1_000_000,
+        [Array("t".utf8), Array("\(number)".utf8), [UInt8](repeating: 7, count: 1_000)])
+    }
+    let index = try capture(messages, endpoints: 2)
+    let last = try #require(index.capture.segmentFiles().last)
+    let path = CapturePath.segment(index.capture.path, last.number)
+    var bytes = try Data(contentsOf: URL(filePath: path))
+    for place in stride(from: 4096, to: bytes.count, by: 512) { bytes[place] ^= 1 }
+    try bytes.write(to: URL(filePath: path))
+    var plan = plan()
+    plan.routing = .byEndpoint([("ipc://0", target("r"))])
+    let subscriber = SubscriberThread(.sub, endpoint, count: 100)
+    let summary = try Replayer([ReplaySource(index)], plan, stop: stop).run()
+    #expect(summary.messages == 100 && summary.damages == 0)
+    #expect(subscriber.messages() == messages.prefix(100).map(\.frames))
+  }
+
+  /// A message of ZeroMQ has a frame; a capture of another program may have one without.
+  @Test(arguments: [false, true]) func whatHasNoFramesCannotBeSent(isMapped: Bool) throws {
+    var messages = numbered(10)
+    messages[4].frames = []
+    var plan = plan()
+    if isMapped {
+      plan.topicMappings = [.init(old: Array("t".utf8), new: Array("u".utf8))]
+    }
+    let subscriber = SubscriberThread(.sub, endpoint, count: 9)
+    let summary = try Replayer([ReplaySource(capture(messages))], plan, stop: stop).run()
+    #expect(summary.messages == 9 && summary.damages == 1 && !summary.isComplete)
+    #expect(subscriber.messages().count == 9)
+  }
+
+  /// It may take longer to send than what comes behind it may be late.
+  @Test func nothingIsLateByTheStateBeforeIt() throws {
+    let states = 300
+    var messages = (0..<states).map {
+      TestMessage(time: Int64($0), [Array("t/\($0)".utf8), [UInt8](repeating: 1, count: 16 << 10)])
+    }
+    for number in 0..<10 {
+      messages.append(TestMessage(time: 1_000_000 + Int64(number) * 10_000_000, "u", "\(number)"))
+    }
+    let index = try capture(messages)
+    var selection = Selection()
+    selection.from = try #require(index.overview().first) + 1_000_000
+    var plan = plan()
+    plan.pace = .rate(1)
+    plan.stateFirst = [Array("t/".utf8)]
+    plan.late = .drop
+    plan.latenessMax = 700_000_000
+    plan.sendHighWaterMark = 10
+    let subscriber = SubscriberThread(
+      .sub, endpoint, count: states + 10, highWaterMark: 10, pauseMicroseconds: 5_000)
+    let summary = try Replayer([ReplaySource(index, selection)], plan, stop: stop).run()
+    #expect(summary.messagesOfState == UInt64(states) && summary.messages == 10)
+    #expect(summary.messagesDropped == 0)
+    #expect(subscriber.messages().count == states + 10)
+  }
+
+  @Test func theStateIsOfTheSelectedCodecs() throws {
+    let messages = [
+      TestMessage(time: 0, "t/json", #"{"a":1}"#), TestMessage(time: 1, "t/raw", "\u{1}\u{2}"),
+      TestMessage(time: 1_000_000, "t/json", #"{"a":2}"#),
+    ]
+    let index = try capture(messages)
+    var selection = Selection()
+    selection.codecs = ["json"]
+    selection.from = try #require(index.overview().first) + 1_000_000
+    var plan = plan()
+    plan.stateFirst = [Array("t/".utf8)]
+    let subscriber = SubscriberThread(.sub, endpoint, count: 2)
+    let summary = try Replayer([ReplaySource(index, selection)], plan, stop: stop).run()
+    #expect(summary.messagesOfState == 1 && summary.messages == 1)
+    #expect(subscriber.messages() == [messages[0].frames, messages[2].frames])
+  }
+
+  /// However long the next message is waited for.
+  @Test func answersOfDealersAreRead() throws {
+    let messages = [
+      TestMessage(time: 0, "t", "0"), TestMessage(time: 3_600_000_000_000, "t", "1"),
+    ]
+    var plan = plan(kind: .dealer)
+    plan.pace = .rate(1)
+    let replayer = try Replayer([ReplaySource(capture(messages))], plan, stop: stop)
+    let peer = try Socket(.dealer, in: Context())
+    try peer.set(.lingerMilliseconds, 0)
+    try peer.set(.sendHighWaterMark, 10)
+    try peer.set(.sendTimeoutMilliseconds, 20_000)
+    try peer.connect(endpoint)
+    let summary = try run(replayer) {
+      #expect(try peer.receiveFrames() == messages[0].frames)
+      for _ in 0..<50_000 { try peer.send([[UInt8](repeating: 1, count: 64)]) }
+      return true
+    }
+    #expect(summary.messages == 1 && summary.isStopped)
+  }
+
   @Test func onlyTheSelectionIsSent() throws {
     let messages = (0..<200).map {
       TestMessage(time: Int64($0), $0 % 4 == 0 ? "a/x" : "b", "\($0)")

@@ -12,6 +12,12 @@ import ZeroMQ
     #expect(port > 0)
   }
 
+  @Test func localhostIsAnAddressToo() throws {
+    let socket = try makeSocket(.pull, in: Context())
+    try socket.bind("tcp://localhost:*")
+    #expect(try socket.lastEndpoint.hasPrefix("tcp://127.0.0.1:"))
+  }
+
   @Test(.enabled(if: hasIPv6, "the loopback interface has IPv6"))
   func addressesOfIPv6AndIPv4AreReachedAlike() throws {
     let context = try Context()

@@ -204,6 +204,8 @@ extension BadInput {
     ["0", "-1", "nan", "inf", "-inf", "fast", "", "1e-400"].map {
       .init(["replay", "good", "--bind", ipc, "--rate", $0], mention: "'\($0)'")
     } + [
+      .init(["replay", "good", "--bind", ipc, "--rate", "1001"], mention: "from 0.001 to 1000"),
+      .init(["replay", "good", "--bind", ipc, "--rate", "1e-4"], mention: "from 0.001 to 1000"),
       .init(["replay", "missing", "--bind", ipc], mention: "missing: no such capture", exit: 1),
       .init(["replay", "folder", "--bind", ipc], mention: "folder: not a capture", exit: 1),
       .init(["replay", "broken", "--bind", ipc], mention: "broken/capture.json", exit: 1),

@@ -57,6 +57,18 @@ extension ZcapTests {
       #expect(summary["messages"] == 0 && summary["stopped"] == true)
     }
 
+    @Test func aHostThatNobodyKnowsIsTold() throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(50, nanoseconds: 1_000_000).write(rig.capture("made"))
+      let replay = try rig.start(
+        ["replay", "made", "--connect", "tcp://zcap.invalid:5555", "--wait-subscribers", "1"])
+      try waitFor("the host to be looked up") {
+        replay.standardError.contains("tcp://zcap.invalid:5555: host zcap.invalid: ")
+      }
+      replay.send(signal: SIGTERM)
+      #expect(try replay.wait(seconds: 10).exitCode == 3)
+    }
+
     @Test func aSlowSubscriberLosesNothing() throws {
       let rig = try Rig()
       let count = 40_000

@@ -58,6 +58,9 @@ struct PacingOptions: ParsableArguments {
     guard paces.count <= 1 else {
       throw ValidationError("one of --rate, --msgs-per-second and --bytes-per-second")
     }
+    if case .rate(let rate) = rate?.pace, !ReplayControl.rates.contains(rate) {
+      throw ValidationError("--rate: a number from 0.001 to 1000, or max")
+    }
     if let messagesPerSecond, !(messagesPerSecond > 0 && messagesPerSecond.isFinite) {
       throw ValidationError("--msgs-per-second \(messagesPerSecond): a number above 0")
     }

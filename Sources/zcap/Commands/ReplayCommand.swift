@@ -128,6 +128,7 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
   ) throws -> ReplaySummary {
     let socket = try control.map { try ControlSocket($0.text, of: replayer, verbs, stop: stop) }
     report.begin()
+    for endpoint in replayer.endpoints { HostLookup.complainIfUnknown(hostOf: endpoint) }
     if let clock = replayer.clockEndpoint { Console.say("the time is published at \(clock)") }
     if let socket { Console.say("controlled at \(socket.address)") }
     let keyboard = keys ? Keyboard(replayer, verbs, stop: stop) : nil
