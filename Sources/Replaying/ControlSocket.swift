@@ -19,6 +19,8 @@ public final class ControlSocket: Sendable {
   private let thread: WorkerThread
   private let isEnded = StopToken()
 
+  /// What is larger is no request.
+  private static let requestBytesMax: Int64 = 64 << 10
   /// A replay that is stopped or waits for a peer obeys late; the answer does not wait for it.
   private static let obeyNanosecondsMax: Int64 = 1_000_000_000
 
@@ -28,6 +30,7 @@ public final class ControlSocket: Sendable {
   {
     let socket = try Socket(.rep, in: Context())
     try socket.set(.lingerMilliseconds, 100)
+    try socket.set(.maxMessageSize, Self.requestBytesMax)
     try socket.bind(address)
     self.address = try socket.lastEndpoint
     let server = Server(socket: socket, replayer: replayer, control: control, stop: stop)
@@ -54,7 +57,7 @@ public final class ControlSocket: Sendable {
       var message = Message()
       while !isEnded.isRequested {
         guard (try? poller.wait(milliseconds: nil)) != nil else { return }
-        while (try? socket.receive(into: &message, waiting: false)) == true {
+        while !isEnded.isRequested, (try? socket.receive(into: &message, waiting: false)) == true {
           let request = unsafe Data(message.frames[0])
           try? socket.send([[UInt8](answer(to: request))])
         }
@@ -74,9 +77,11 @@ public final class ControlSocket: Sendable {
             throw ControlRequest.Problem(text: reason)
           }
           let number = control.ask(verb)
+          // Nobody obeys before there are peers.
+          let isWaiting = replayer.status.phase == .waitingForPeers
           return answer(
             isObeyed: control.waitUntilObeyed(
-              number, nanoseconds: ControlSocket.obeyNanosecondsMax))
+              number, nanoseconds: isWaiting ? 0 : ControlSocket.obeyNanosecondsMax))
         }
       } catch {
         return ControlAnswer(error: error.text).data

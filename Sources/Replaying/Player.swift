@@ -50,11 +50,14 @@ struct Player: ~Copyable {
   private var paced = Pacer.Position()
   /// When it was paused; nil while it plays.
   private var pausedAt: Int64?
-  /// In all pauses before.
-  private var pausedNanoseconds: Int64 = 0
+  /// What is no part of the duration: all pauses and states before.
+  private var idleNanoseconds: Int64 = 0
+  /// When the messages of a state began to leave that the timeline has not gone on behind yet, and
+  /// what was idle before.
+  private var stateSince: (time: Int64, idle: Int64)?
+  /// Where a recording is followed: what was received before is sent at once.
+  private var catchesUpTo: Int64 = 0
   private var answersDue: Int64 = 0
-  /// When the messages of a state began to leave that the timeline has not gone on behind yet.
-  private var stateSince: Int64?
   private var stepsLeft = 0
   /// Verbs that came together with steps and behind them: they are obeyed when those are sent.
   private var verbsHeld: [ReplayControl.Verb] = []
@@ -98,9 +101,11 @@ struct Player: ~Copyable {
     _ = timeline!.next(&batch, stop: stage.stop)
     pacer = Pacer(plan.pace, spinNanoseconds: plan.spinNanoseconds)
     begun = CaptureClock.monotonicNanoseconds()
+    catchesUpTo = begun
     stage.counters.setPhase(.playing)
     stage.counters.setState(isPaused: false, pacer.pace)
     while let item = try nextItem() {
+      if !item.isState { goOnBehindState(at: item) }
       if try sendAtOnce() { continue }
       switch try waitUntilDue(item) {
       case .due(let deadline, let now): try finish(item, deadline: deadline, now: now)
@@ -165,7 +170,7 @@ struct Player: ~Copyable {
 
   private mutating func noteDuration() {
     let now = CaptureClock.monotonicNanoseconds()
-    summary.durationNanoseconds = (pausedAt ?? now) - begun - pausedNanoseconds
+    summary.durationNanoseconds = (pausedAt ?? now) - begun - idleNanoseconds
   }
 
   // MARK: - Waiting
@@ -189,9 +194,9 @@ struct Player: ~Copyable {
           untilMonotonicNanoseconds: try readAnswers() ?? .max, bell: stage.control.bell)
         continue
       }
-      guard !item.isState else { return .due(deadline: nil, now: 0) }
-      goOnBehindState(at: item)
-      guard let deadline = deadline(of: item) else { return .due(deadline: nil, now: 0) }
+      guard !item.isState, let deadline = deadline(of: item) else {
+        return .due(deadline: nil, now: 0)
+      }
       stage.counters.setNext(deadline, position: item.position)
       let end = min(deadline, try readAnswers() ?? .max)
       if let now = pacer.wait(until: end, stop: stage.stop, bell: stage.control.bell),
@@ -204,9 +209,13 @@ struct Player: ~Copyable {
 
   /// The time that the state took makes nothing late that comes behind it.
   private mutating func goOnBehindState(at item: ReplayItem) {
-    guard let since = stateSince.take(), let deadline = deadline(of: item) else { return }
-    let now = CaptureClock.monotonicNanoseconds()
-    pacer.delay(by: max(0, min(now - deadline, now - since)))
+    guard let since = stateSince.take() else { return }
+    // What is behind a pause moves when that ends.
+    let end = pausedAt ?? CaptureClock.monotonicNanoseconds()
+    idleNanoseconds = max(idleNanoseconds, since.idle + end - since.time)
+    if let deadline = deadline(of: item) {
+      pacer.delay(by: max(0, min(end - deadline, end - since.time)))
+    }
   }
 
   /// A DEALER's peers may wait until their answers are read. Returns when that is due again; nil where
@@ -228,7 +237,7 @@ struct Player: ~Copyable {
     }
     // What is older is caught up with.
     let deadline = item.received &+ delay
-    return deadline < begun ? nil : deadline
+    return deadline < catchesUpTo ? nil : deadline
   }
 
   private func position(of item: ReplayItem) -> Pacer.Position {
@@ -294,7 +303,9 @@ struct Player: ~Copyable {
 
   /// Sends a message that is due, or passes over it where it is too late.
   private mutating func finish(_ item: ReplayItem, deadline: Int64?, now: Int64) throws {
-    if item.isState { stateSince = stateSince ?? CaptureClock.monotonicNanoseconds() }
+    if item.isState, stateSince == nil {
+      stateSince = (CaptureClock.monotonicNanoseconds(), idleNanoseconds)
+    }
     if let deadline {
       let lateness = now - deadline
       if lateness > 0, isTooLate(lateness, item) {
@@ -394,7 +405,7 @@ struct Player: ~Copyable {
       if !isSent { slowest = try socket.slowestPeer(&backlog, now: now, limit: limit) }
       summary.held.add(now - counted, endpoint: socket.address, peer: slowest?.name)
       counted = now
-      stage.counters.publish(summary, position: place)
+      stage.counters.setHeld(summary.heldNanoseconds)
       if isSent {
         // The gap behind it begins now.
         if plan.late == .keepGaps { pacer.delay(by: now - begun) }
@@ -440,11 +451,11 @@ struct Player: ~Copyable {
       // What was left of earlier steps was meant for where it was.
       if verb.endsSteps { stepsLeft = 0 }
       switch verb {
-      case .pause: pause(at: now)
+      case .pause: pause(at: now, next: item)
       case .resume: resume(at: now)
-      case .toggle: pausedAt == nil ? pause(at: now) : resume(at: now)
+      case .toggle: pausedAt == nil ? pause(at: now, next: item) : resume(at: now)
       case .step(let count):
-        pause(at: now)
+        pause(at: now, next: item)
         stepsLeft += min(max(0, count), .max - stepsLeft)
         hasStepped = true
       case .seek(let position): target = position
@@ -457,7 +468,8 @@ struct Player: ~Copyable {
     }
     // Behind the last message is as far as it goes.
     if let target { try seek(to: min(max(0, target), (stage.span ?? .max - 1) + 1)) }
-    stage.counters.setState(isPaused: pausedAt != nil, pacer.pace)
+    stage.counters.setState(
+      isPaused: pausedAt != nil, pacer.pace, next: target == nil ? due(item) : nil)
     if stepsLeft == 0, verbsHeld.isEmpty { stage.control.finish() }
     return target != nil
   }
@@ -474,12 +486,26 @@ struct Player: ~Copyable {
     pacer.change(to: .rate(rate), next: next, at: pausedAt ?? now)
   }
 
-  private mutating func pause(at now: Int64) { pausedAt = pausedAt ?? now }
+  /// When the next message is due, where it is waited for.
+  private func due(_ next: ReplayItem?) -> (due: Int64, position: Int64)? {
+    guard let next, !next.isState, pausedAt == nil, let deadline = deadline(of: next) else {
+      return nil
+    }
+    return (deadline, next.position)
+  }
+
+  /// Stands where it is, between two messages.
+  private mutating func pause(at now: Int64, next item: ReplayItem?) {
+    guard pausedAt == nil else { return }
+    place = here(item, at: now)
+    pausedAt = now
+    stage.counters.publish(summary, position: place)
+  }
 
   /// The time of a pause up to here is counted, and the timeline knows of it.
   private mutating func movePause(to now: Int64) {
     guard let paused = pausedAt else { return }
-    pausedNanoseconds += now - paused
+    idleNanoseconds += now - paused
     pausedAt = now
   }
 
@@ -489,6 +515,7 @@ struct Player: ~Copyable {
     movePause(to: now)
     pausedAt = nil
     stepsLeft = 0
+    catchesUpTo = now
   }
 
   /// Where in the recording it is between the last message and the next one.
@@ -516,6 +543,7 @@ struct Player: ~Copyable {
     place = position
     let now = CaptureClock.monotonicNanoseconds()
     pacer.anchor(positionPlayed, at: now)
+    catchesUpTo = now
     movePause(to: now)
     stage.counters.publish(summary, position: position)
   }

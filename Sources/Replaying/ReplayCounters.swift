@@ -30,13 +30,17 @@ final class ReplayCounters: Sendable {
     phase.store(UInt8(Self.phases.firstIndex(of: new)!), ordering: .relaxed)
   }
 
-  func setState(isPaused: Bool, _ pace: ReplayPlan.Pace) {
+  /// `next`: as `setNext` has it, at this pace.
+  func setState(
+    isPaused: Bool, _ pace: ReplayPlan.Pace, next: (due: Int64, position: Int64)? = nil
+  ) {
     self.isPaused.store(isPaused, ordering: .relaxed)
     var bits: UInt64 = 0
     if case .rate(let value) = pace { bits = value.bitPattern }
     rate.store(bits, ordering: .relaxed)
     change { time in
       time.isPaused = isPaused
+      time.next = next
       if case .rate(let value) = pace { time.rate = value } else { time.rate = nil }
     }
   }
@@ -48,6 +52,9 @@ final class ReplayCounters: Sendable {
     change { time in time.next = due.map { (due: $0, position: next) } }
   }
 
+  /// While a message is held up: it stands where that is due.
+  func setHeld(_ nanoseconds: Int64) { held.store(nanoseconds, ordering: .relaxed) }
+
   /// The time of the timeline at this moment; nil where it is not kept, and while nothing is played.
   var timelineTime: TimelineTime? {
     phase.load(ordering: .relaxed) == 1 ? time?.withLock { $0 } : nil
@@ -57,6 +64,7 @@ final class ReplayCounters: Sendable {
     time?.withLock { body(&$0) }
   }
 
+  /// A message was passed, or it goes on elsewhere.
   func publish(_ summary: borrowing ReplaySummary, position place: Int64) {
     position.store(place, ordering: .relaxed)
     messages.store(summary.messages, ordering: .relaxed)

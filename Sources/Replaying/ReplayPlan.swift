@@ -139,7 +139,7 @@ public struct ReplayPlan: Sendable {
   public var isByTopic = false
 
   /// Messages that may wait for each peer before the replay is held up. Frames are not copied, so
-  /// this costs 64 bytes a frame, not their size; where they are, fewer large ones wait.
+  /// this costs 64 bytes a frame, not their size; where some are, fewer large ones wait.
   public static let sendHighWaterMarkDefault = 10_000
   public var sendHighWaterMark = Self.sendHighWaterMarkDefault
 
@@ -147,6 +147,9 @@ public struct ReplayPlan: Sendable {
 
   /// Frames do not stay where they are until libzmq is done with them.
   var makesCopies: Bool { followNanoseconds != nil }
+
+  /// Frames are copied, all of them or those that are written to.
+  private var hasCopies: Bool { makesCopies || !topicMappings.isEmpty || !stamps.isEmpty }
 
   /// Bytes of copies that may wait for each peer, about.
   private static let copiesBytesMax: Int64 = 128 << 20
@@ -158,7 +161,7 @@ public struct ReplayPlan: Sendable {
   /// Has no more messages wait than their copies may take memory, by the mean size of those that are
   /// there.
   mutating func limitCopies(ofMessages messages: Int64, bytes: Int64) {
-    guard makesCopies else { return }
+    guard hasCopies else { return }
     var most = Self.copiesUnknownMax
     if messages > 0 {
       most = Int(max(Self.copiesMin, Self.copiesBytesMax / max(1, bytes / messages)))

@@ -1,4 +1,4 @@
-import CaptureIndex
+public import CaptureIndex
 import CaptureStore
 
 /// What a replay would send, found without a socket.
@@ -17,6 +17,11 @@ public struct ReplayPreview: Sendable {
   public var messagesPerSecondMax: UInt64 = 0
   /// Messages by where they go, in the order of the sockets.
   public var targets: [(target: ReplayPlan.Target, messages: UInt64)] = []
+  /// Places that could not be read, and messages that the index knows and that are not there.
+  public private(set) var damages = 0
+  public private(set) var messagesMissing: Int64 = 0
+  /// What each capture lacks in the span of its selection.
+  public private(set) var sources: [Completeness] = []
   /// Messages of the state before the first one.
   public var messagesOfState = 0
 
@@ -29,6 +34,7 @@ public struct ReplayPreview: Sendable {
     var clock = TimelineClock(gapNanosecondsMax: plan.gapNanosecondsMax)
     clock.beginLoop()
     var second = BusiestSecond()
+    var lastBytes = 0
     while case .message(let found) = try reader.next() {
       let before = clock.played
       let position = clock.advance(to: found.position)
@@ -36,26 +42,35 @@ public struct ReplayPreview: Sendable {
         longestGap = (position - before, found.message.record.sequence)
       }
       messages += 1
-      bytes += UInt64(found.message.frameBytes)
+      lastBytes = found.message.frameBytes
+      bytes += UInt64(lastBytes)
       targets[found.socket].messages += 1
       second.add(position)
     }
     guard messages > 0 else { throw try sources[0].reasonForNothing() }
     timelineNanoseconds = clock.played
     messagesPerSecondMax = second.most
-    durationNanoseconds = duration(plan.pace)
+    durationNanoseconds = duration(plan.pace, lastBytes: UInt64(lastBytes))
+    damages = reader.losses.damages
+    messagesMissing = reader.losses.messagesMissing
+    self.sources = try sources.map { try $0.completeness() }
     messagesOfState = try sources.reduce(0) {
       try $0 + $1.state(plan.stateFirst, before: nil).count
     }
   }
 
-  private func duration(_ pace: ReplayPlan.Pace) -> Int64? {
+  public var isComplete: Bool {
+    damages == 0 && messagesMissing == 0 && sources.allSatisfy(\.isComplete)
+  }
+
+  /// Nothing is waited for behind the last message.
+  private func duration(_ pace: ReplayPlan.Pace, lastBytes: UInt64) -> Int64? {
     let seconds: Double
     switch pace {
     case .max: return nil
     case .rate(let rate): seconds = Double(timelineNanoseconds) / 1e9 / rate
     case .messagesPerSecond(let rate): seconds = Double(messages - 1) / rate
-    case .bytesPerSecond(let rate): seconds = Double(bytes) / rate
+    case .bytesPerSecond(let rate): seconds = Double(bytes - lastBytes) / rate
     }
     return Int64(min(seconds * 1e9, 9e18))
   }

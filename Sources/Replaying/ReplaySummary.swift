@@ -42,7 +42,8 @@ public struct ReplaySummary: Sendable {
   public var messages: UInt64 = 0
   /// Bytes of frames.
   public var bytes: UInt64 = 0
-  /// From the first message's deadline to the last message sent, without pauses.
+  /// From the first message's deadline to the last message sent, without pauses and without what a
+  /// state took before the timeline went on.
   public var durationNanoseconds: Int64 = 0
   /// The same span in the recording.
   public var timelineNanoseconds: Int64 = 0
@@ -80,6 +81,8 @@ public struct ReplaySummary: Sendable {
   public var fieldsMissed = 0
   /// By topic, where it was asked for: those that were met first, and then all others.
   public var topics: [TopicLateness] = []
+  /// What kept the times of messages from being written.
+  public var timingFailure: ReplayError?
   /// A stop was requested before the end.
   public var isStopped = false
   /// It was asked to go on until it is stopped.
@@ -97,6 +100,18 @@ public struct ReplaySummary: Sendable {
   public var achievedRate: Double? {
     guard durationNanoseconds > 0, timelineNanoseconds > 0 else { return nil }
     return Double(timelineNanoseconds) / Double(durationNanoseconds)
+  }
+
+  /// Messages over elapsed time, as they are spaced: per second; nil where there are fewer than two.
+  public var messagesPerSecond: Double? {
+    guard durationNanoseconds > 0, messages > 1 else { return nil }
+    return Double(messages - 1) / Double(durationNanoseconds) * 1e9
+  }
+
+  /// Bytes of frames over elapsed time: per second.
+  public var bytesPerSecond: Double? {
+    guard durationNanoseconds > 0, messages > 1 else { return nil }
+    return Double(bytes) / Double(durationNanoseconds) * 1e9
   }
 
   public var isComplete: Bool {

@@ -22,7 +22,7 @@ public final class Replayer: @unchecked Sendable {
   private var isEnded = false
   private let sources: [TimelineSource]
   private let clock: ClockPublisher?
-  private let timing: TimingLog?
+  private var timing: TimingLog?
   private var timingFailure: ReplayError?
   private let topics: TopicNumbers?
   /// Of things that happened to the recordings, in order; nil until somebody asks.
@@ -35,7 +35,7 @@ public final class Replayer: @unchecked Sendable {
   ) throws {
     precondition(!captures.isEmpty, "a capture to replay")
     var plan = plan
-    for capture in captures where plan.makesCopies {
+    for capture in captures {
       let overview = try capture.index.overview()
       plan.limitCopies(ofMessages: overview.messages, bytes: overview.bytes)
     }
@@ -66,7 +66,6 @@ public final class Replayer: @unchecked Sendable {
     clock = try plan.clock.map { clock throws(ZeroMQError) in
       try ClockPublisher(clock, counters, origin: origin)
     }
-    timing = try plan.timingPath.map { path throws(ReplayError) in try TimingLog(path) }
   }
 
   /// The endpoints that are sent on, with wildcards of bound ones resolved.
@@ -96,6 +95,7 @@ public final class Replayer: @unchecked Sendable {
   public func run() throws -> ReplaySummary {
     defer { end() }
     _ = set_timer_slack(1)
+    timing = try plan.timingPath.map { path throws(ReplayError) in try TimingLog(path) }
     try waitForPeers()
     clock?.start()
     var summary = try play()
@@ -106,8 +106,7 @@ public final class Replayer: @unchecked Sendable {
     }
     counters.setPhase(.draining)
     (summary.isCutShort, summary.lingerNanoseconds) = end(linger: plan.lingerNanoseconds)
-    // Whatever goes wrong from here on, what was handed over has been delivered.
-    if let timingFailure { throw timingFailure }
+    summary.timingFailure = timingFailure
     try tellSources(of: &summary)
     for source in sources {
       if let path = try source.pool.cut().first { throw ReplayError.cut(path: path) }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Threads
 
 /// Writes when each message was to leave and when it did, for whoever wants to see more than a summary.
@@ -43,9 +44,11 @@ final class TimingLog {
   /// Makes the file anew. Throws `ReplayError.timingUnwritable`.
   init(_ path: String) throws(ReplayError) {
     self.path = path
-    guard FileManager.default.createFile(atPath: path, contents: nil),
-      let file = FileHandle(forWritingAtPath: path)
-    else { throw .timingUnwritable(path: path, reason: "it cannot be made") }
+    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      throw .timingUnwritable(path: path, reason: unsafe String(cString: strerror(errno)))
+    }
+    let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     thread = WorkerThread(name: "zcap timing") { [state] in
       do {
         try file.write(contentsOf: Data("capture,sequence,timeline_ns,asked_ns,sent_ns\n".utf8))

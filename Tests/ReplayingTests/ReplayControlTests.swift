@@ -185,7 +185,10 @@ import ZeroMQ
     #expect(summary.durationNanoseconds >= Int64(Self.count - 1) * Self.step)
   }
 
-  @Test func aRecordingThatIsFollowedKeepsItsPace() throws {
+  /// A capture that is being recorded, and what replays it while it is.
+  private func live(
+    _ change: (inout ReplayPlan) -> Void = { _ in }
+  ) throws -> (CaptureWriter, Replayer) {
     let path = directory.file("live")
     let writer = try CaptureWriter(
       creating: path, manifest: .test(), segmentSize: CaptureWriter.segmentSizes.lowerBound)
@@ -194,8 +197,35 @@ import ZeroMQ
       routing: .single(.init(address: directory.endpoint("live"), isBound: true)))
     plan.peersAwaited = 1
     plan.followNanoseconds = 0
-    let live = try IndexReader(Capture(path: path))
-    let replayer = try Replayer([ReplaySource(live)], plan, stop: stop, control: control)
+    change(&plan)
+    let index = try IndexReader(Capture(path: path))
+    return (writer, try Replayer([ReplaySource(index)], plan, stop: stop, control: control))
+  }
+
+  /// What was recorded in a pause is caught up with, and not late.
+  @Test func aPauseMakesNothingLateThatIsFollowed() throws {
+    let limit: Int64 = 100_000_000
+    let (writer, replayer) = try live {
+      $0.late = .drop
+      $0.latenessMax = limit
+    }
+    let (summary, numbers) = try play(replayer) {
+      try waitForMessages(10, replayer)
+      try ask(.pause)
+      for number in 10..<20 {
+        try writer.append(
+          TestMessage(time: CaptureClock.monotonicNanoseconds(), "t", "\(number)"))
+      }
+      _ = stop.wait(untilMonotonicNanoseconds: CaptureClock.monotonicNanoseconds() + 2 * limit)
+      try ask(.resume)
+      try waitForMessages(20, replayer)
+    }
+    #expect(numbers == Array(0..<20) && summary.messagesDropped == 0)
+    try writer.finish()
+  }
+
+  @Test func aRecordingThatIsFollowedKeepsItsPace() throws {
+    let (writer, replayer) = try live()
     control.ask(.faster(2))
     let (summary, numbers) = try play(replayer) {
       try waitForMessages(10, replayer)
@@ -282,6 +312,41 @@ import ZeroMQ
     #expect(numbers == numbers.indices.map { $0 % Self.count })
   }
 
+  /// It stands between two messages, and not at the last one.
+  @Test func aPauseIsWhereItWasMade() throws {
+    let hour: Int64 = 3_600_000_000_000
+    let messages = (0..<3).map { TestMessage(time: Int64($0) * hour, "t", "\($0)") }
+    let index = try IndexReader(Capture.recorded(directory.file("long"), messages))
+    let target = ReplayPlan.Target(address: directory.endpoint("long"), isBound: true)
+    var plan = ReplayPlan(routing: .single(target))
+    plan.peersAwaited = 1
+    let replayer = try Replayer([ReplaySource(index)], plan, stop: stop, control: control)
+    _ = try play(replayer) {
+      try waitForMessages(1, replayer)
+      let gone: Int64 = 50_000_000
+      _ = stop.wait(untilMonotonicNanoseconds: CaptureClock.monotonicNanoseconds() + gone)
+      try ask(.pause)
+      let place = replayer.status.positionNanoseconds
+      #expect(place >= gone)
+      try ask(.move(hour))
+      #expect(replayer.status.positionNanoseconds == place + hour)
+    }
+  }
+
+  /// While a message is held up the clock stands where that is.
+  @Test func theClockDoesNotGoBackWhileAMessageIsHeldUp() throws {
+    let counters = ReplayCounters(keepsTime: true)
+    counters.setPhase(.playing)
+    counters.setState(isPaused: false, .rate(1))
+    let now = CaptureClock.monotonicNanoseconds()
+    counters.setNext(now, position: 5_000)
+    counters.setHeld(1)
+    #expect(counters.timelineTime?.position(at: now + 1_000_000) == 5_000)
+    // At another rate it goes on from where it is.
+    counters.setState(isPaused: false, .rate(10), next: (due: now + 100, position: 6_000))
+    #expect(counters.timelineTime?.position(at: now) == 5_000)
+  }
+
   @Test func aMoveCountsFromWhereItIs() throws {
     let replayer = try replayer()
     control.ask(.pause)
@@ -359,6 +424,35 @@ import ZeroMQ
     for text in wrong {
       #expect(throws: ControlRequest.Problem.self, "\(text)") { try request(text) }
     }
+  }
+
+  /// However fast somebody asks, and without waiting for answers.
+  @Test func nobodyWhoAsksKeepsItFromEnding() throws {
+    let replayer = try replayer()
+    let server = try ControlSocket(
+      directory.endpoint("control"), of: replayer, control, stop: stop)
+    let isOver = StopToken()
+    let answers = Guarded(0)
+    let address = server.address
+    let clients = (0..<2).map { _ in
+      WorkerThread(name: "client") {
+        guard let socket = try? Socket(.dealer, in: Context()) else { return }
+        try? socket.set(.lingerMilliseconds, 0)
+        try? socket.set(.sendTimeoutMilliseconds, 10)
+        try? socket.connect(address)
+        var answer = Message()
+        while !isOver.isRequested {
+          try? socket.send([[], Array(#"{"do":"status"}"#.utf8)])
+          while (try? socket.receive(into: &answer, waiting: false)) == true {
+            answers.withLock { $0 += 1 }
+          }
+        }
+      }
+    }
+    try waitFor("answers") { answers.withLock { $0 > 1_000 } }
+    server.finish()
+    isOver.request()
+    for client in clients { client.join() }
   }
 
   @Test func aProgramControlsItOverASocket() throws {

@@ -148,9 +148,14 @@ import ZeroMQ
     var plan = plan()
     plan.limitCopies(ofMessages: messages, bytes: bytes)
     #expect(plan.sendHighWaterMark == ReplayPlan.sendHighWaterMarkDefault)
-    plan.followNanoseconds = 0
-    plan.limitCopies(ofMessages: messages, bytes: bytes)
-    #expect(plan.sendHighWaterMark == expected)
+    var (follower, writer) = (plan, plan)
+    follower.followNanoseconds = 0
+    follower.limitCopies(ofMessages: messages, bytes: bytes)
+    #expect(follower.sendHighWaterMark == expected)
+    // Frames that are written to are copied.
+    writer.topicMappings = [.init(old: [], new: [1])]
+    writer.limitCopies(ofMessages: messages, bytes: bytes)
+    #expect(writer.sendHighWaterMark == expected)
   }
 
   @Test func aSubscriberThatDoesNotReadDoesNotHoldUpAStop() throws {

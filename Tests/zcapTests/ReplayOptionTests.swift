@@ -31,6 +31,22 @@ extension ZcapTests {
       #expect(text.contains("would bind \(endpoint) and send 101 messages"))
     }
 
+    /// As the replay itself would.
+    @Test func aDryRunTellsWhatCannotBeRead() throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(10, nanoseconds: 1_000_000_000).write(rig.capture("made"))
+      _ = try rig.list("made")
+      try rig.flipByte(in: "made", message: 3)
+      let run = try rig.run(
+        "replay", "made", "--bind", rig.endpoint("dry"), "--dry-run", "--loop", "\(Int.max)")
+      #expect(run.exitCode == 3 && run.complaints.count == 1, "\(run)")
+      #expect(run.standardOutput.contains("9 messages"))
+      #expect(run.standardOutput.contains("it takes       9s each time"), "\(run)")
+      let json = try rig.run(
+        "replay", "made", "--bind", rig.endpoint("dry"), "--dry-run", "--json")
+      #expect(try json.exitCode == 3 && JSONRow(json.standardOutput).integer("damaged_bytes")! > 0)
+    }
+
     @Test func onlyTheFirstFrameOfMappedTopicsIsRewritten() throws {
       let rig = try Rig()
       var capture = MadeCapture()
@@ -283,6 +299,9 @@ extension ZcapTests {
       #expect(keys("05") == [.verb(.seek(0)), .verb(.seek(span / 2))])
       #expect(keys("n") == [.verb(.nextMark)])
       #expect(keys("xq\u{1B}") == [.stop] && keys("\u{1B}[") == [])
+      // What a terminal sends in its other mode, and for what has no meaning: Ctrl-Right, F5, F1.
+      #expect(keys("\u{1B}OC") == [.verb(.step(1))])
+      #expect(keys("\u{1B}[1;5C\u{1B}[15~\u{1B}OPq") == [.stop])
     }
 
     @Test(arguments: [
@@ -290,6 +309,7 @@ extension ZcapTests {
       ["--bind", "ipc://x", "--rate", "2", "--msgs-per-second", "5"],
       ["--bind", "ipc://x", "--type", "push", "--wait-topic", "t"],
       ["--bind", "ipc://x", "--type", "push", "--allow-drop"],
+      ["--bind", "ipc://x", "--type", "push", "--stall-timeout", "1s", "--wait-timeout", "1s"],
       ["--bind", "ipc://x", "--on-stall", "fail"], ["--bind", "ipc://x", "--keys"],
       ["--bind", "ipc://x", "--msgs-per-second", "0"], ["--bind", "ipc://x", "--late", "never"],
       ["--bind", "ipc://x", "--control", "nowhere"], ["--bind", "ipc://x", "--align", "start"],

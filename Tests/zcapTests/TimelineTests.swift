@@ -202,6 +202,34 @@ extension ZcapTests {
       #expect(bad.exitCode == 1 && bad.standardError.contains("/nowhere/x.csv"))
     }
 
+    /// Not before everything else is there that it needs, and where it leads.
+    @Test func theFileOfTimesIsMadeWhenTheReplayBegins() throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(20, nanoseconds: Self.millisecond).write(rig.capture("made"))
+      let (path, link) = (rig.directory.file("timing.csv"), rig.directory.file("link.csv"))
+      try "of before".write(toFile: path, atomically: true, encoding: .utf8)
+      try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: path)
+      let taken = try Socket(.rep, in: Context())
+      try taken.bind(rig.endpoint("taken"))
+      let refused = try rig.run(
+        "replay", "made", "--bind", rig.endpoint("x"), "--timing", link,
+        "--control", rig.endpoint("taken"))
+      #expect(refused.exitCode == 1, "\(refused)")
+      #expect(try String(contentsOfFile: path, encoding: .utf8) == "of before")
+      let run = try rig.run("replay", "made", "--bind", rig.endpoint("x"), "--timing", link)
+      #expect(run.exitCode == 0, "\(run)")
+      #expect(try Self.columns(path)["sequence"] == Array(0..<20))
+    }
+
+    @Test func whatWasDeliveredIsToldWhereTheTimesCannotBeWritten() throws {
+      let rig = try Rig()
+      try MadeCapture.evenly(20, nanoseconds: Self.millisecond).write(rig.capture("made"))
+      let run = try rig.run(
+        "replay", "made", "--bind", rig.endpoint("x"), "--timing", "/dev/full", "--json")
+      #expect(run.exitCode == 1 && run.standardError.contains("/dev/full"), "\(run)")
+      #expect(try run.summary["messages"] == 20)
+    }
+
     @Test func theLatenessOfEachTopicIsTold() throws {
       let rig = try Rig()
       var capture = MadeCapture()

@@ -6,7 +6,7 @@ struct PeerOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Wait until every socket has this many subscribers (peers, for push and dealer, which wait for "
-        + "one of them anyway).", valueName: "n"))
+        + "one of them anyway, without --stall-timeout).", valueName: "n"))
   var waitSubscribers = 0
 
   @Option(
@@ -41,7 +41,8 @@ struct PeerOptions: ParsableArguments {
   var linger = TimeSpan(nanoseconds: 30_000_000_000)
 
   func check(_ kind: ReplayPlan.SocketKind) throws {
-    if waitTimeout != nil && waitSubscribers == 0 && waitTopic.isEmpty && kind == .pub {
+    let isAwaited = waitSubscribers > 0 || !waitTopic.isEmpty || awaitsAnyPeer(kind)
+    if waitTimeout != nil && !isAwaited {
       throw ValidationError("--wait-timeout goes with --wait-subscribers or --wait-topic")
     }
     if waitSubscribers < 0 { throw ValidationError("--wait-subscribers \(waitSubscribers)") }
@@ -59,9 +60,14 @@ struct PeerOptions: ParsableArguments {
     }
   }
 
+  /// Who wants to know of a stall is told where nobody is there.
+  private func awaitsAnyPeer(_ kind: ReplayPlan.SocketKind) -> Bool {
+    kind != .pub && stallTimeout == nil
+  }
+
   func apply(to plan: inout ReplayPlan) {
     plan.peersAwaited = waitSubscribers
-    plan.awaitsAnyPeer = plan.kind != .pub && stallTimeout == nil
+    plan.awaitsAnyPeer = awaitsAnyPeer(plan.kind)
     plan.topicsAwaited = waitTopic.map(\.bytes)
     plan.waitNanosecondsMax = waitTimeout?.nanoseconds
     plan.stallNanosecondsMax = stallTimeout?.nanoseconds

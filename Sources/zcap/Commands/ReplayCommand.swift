@@ -100,6 +100,7 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
       let preview = try ReplayPreview(sources, plan)
       PreviewReport(plan: plan, captures: paths, isJSON: json).show(preview)
       try sayWhatIsNotSent(indexes)
+      if !preview.isComplete { throw ExitCode.incomplete }
       return
     }
     let stop = StopSignals.token(outcome: "peers may lack the last messages")
@@ -110,6 +111,7 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
     try sayWhatIsNotSent(indexes)
     let summary = try play(replayer, verbs, stop, report)
     report.end(summary)
+    if let failure = summary.timingFailure { throw failure }
     if !summary.isComplete { throw ExitCode.incomplete }
   }
 
@@ -117,7 +119,7 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
     for endpoint in try targets.leftOut(indexes) {
       Console.say("what came from \(endpoint) is not sent; --as-recorded sends it, too")
     }
-    if !stateFirst.isEmpty, selection.from == nil, loop == nil, !keys, control == nil {
+    if !stateFirst.isEmpty, selection.from == nil, !keys, control == nil {
       Console.say("--state-first: there is nothing before the beginning; it goes with --from")
     }
   }
@@ -127,7 +129,7 @@ struct ReplayCommand: ParsableCommand, CheckedCommand {
     _ replayer: Replayer, _ verbs: ReplayControl, _ stop: StopToken, _ report: ReplayReport
   ) throws -> ReplaySummary {
     let socket = try control.map { try ControlSocket($0.text, of: replayer, verbs, stop: stop) }
-    report.begin()
+    report.begin(control: socket?.address, clock: replayer.clockEndpoint)
     for endpoint in replayer.endpoints { HostLookup.complainIfUnknown(hostOf: endpoint) }
     if let clock = replayer.clockEndpoint { Console.say("the time is published at \(clock)") }
     if let socket { Console.say("controlled at \(socket.address)") }

@@ -29,6 +29,17 @@ struct CompletenessReport {
     return texts.isEmpty ? nil : "\(path): \(texts.joined(separator: ", "))"
   }
 
+  /// What captures lack that are played together. What was `met` while they were read is told of one
+  /// capture by its name.
+  static func losses(_ captures: [String], _ known: [Completeness], met: [String]) -> [String] {
+    if captures.count == 1 {
+      return [CompletenessReport(captures[0], known.first ?? Completeness()).losses(and: met)]
+        .compactMap(\.self)
+    }
+    let lines = zip(captures, known).compactMap { CompletenessReport($0, $1).losses() }
+    return met.isEmpty ? lines : lines + ["met on the way: \(met.joined(separator: ", "))"]
+  }
+
   private static func losses(_ known: Completeness) -> [String] {
     var texts: [String] = []
     if known.lost > 0 { texts.append(count(known.lost, "message is", "messages are") + " lost") }

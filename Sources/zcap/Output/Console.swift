@@ -21,9 +21,12 @@ enum Console {
     Table.printable(Array(text.utf8), limit: .max)
   }
 
-  /// Replaces the status line, on a terminal only.
+  /// Replaces the status line, on a terminal only: as much of it as fits, since what is wrapped stays.
   static func showStatus(_ text: String) {
-    if isTerminal { write("\(clear)\(text)") }
+    guard isTerminal else { return }
+    var window = winsize()
+    let isKnown = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &window) == 0 && window.ws_col > 1
+    write("\(clear)\(text.prefix(isKnown ? Int(window.ws_col) - 1 : .max))")
   }
 
   private static let clear = isTerminal ? "\r\u{1B}[K" : ""

@@ -13,13 +13,17 @@ import Threads
   private let thread: WorkerThread
   private let isEnded = StopToken()
 
-  /// nil where standard input is no terminal.
+  /// nil where standard input is no terminal. Keys that would end or stop the process while the terminal
+  /// is so have no meaning.
   init?(_ replayer: Replayer, _ control: ReplayControl, stop: StopToken) {
     var settings = termios()
     guard isatty(STDIN_FILENO) == 1, tcgetattr(STDIN_FILENO, &settings) == 0 else { return nil }
     before = settings
     FileFaults.terminal = before
     settings.c_lflag &= ~tcflag_t(ICANON | ECHO)
+    withUnsafeMutableBytes(of: &settings.c_cc) { characters in
+      for key in [VQUIT, VSUSP] { characters[Int(key)] = 0 }
+    }
     tcsetattr(STDIN_FILENO, TCSANOW, &settings)
     let span = replayer.spanNanoseconds
     thread = WorkerThread(name: "zcap keys") { [isEnded] in
@@ -66,10 +70,14 @@ enum KeyRequest: Equatable {
     var requests: [KeyRequest] = []
     var rest = bytes
     while let key = rest.popFirst() {
-      // Arrows are three bytes: ESC [ A.
-      if key == 0x1B, rest.first == UInt8(ascii: "["), rest.count >= 2 {
+      // Arrows are three bytes, ESC [ A or ESC O A. With other keys held down, and for others of their
+      // kind, parameters stand before the last.
+      if key == 0x1B, rest.first == UInt8(ascii: "[") || rest.first == UInt8(ascii: "O") {
         rest.removeFirst()
-        if let request = arrow(rest.removeFirst()) { requests.append(request) }
+        let parameters = rest.prefix { !(0x40...0x7E).contains($0) }
+        rest = rest.dropFirst(parameters.count)
+        guard let last = rest.popFirst(), parameters.isEmpty else { continue }
+        if let request = arrow(last) { requests.append(request) }
       } else if let request = plain(key, span) {
         requests.append(request)
       }

@@ -1,3 +1,4 @@
+import CaptureIndex
 import Replaying
 
 /// What `zcap replay --dry-run` tells.
@@ -15,13 +16,19 @@ struct PreviewReport {
       for line in lines(preview) { output.writeLine(line) }
     }
     output.flush()
+    let losses = MessageListing.losses(
+      missing: preview.messagesMissing, retired: 0, damages: preview.damages)
+    for line in CompletenessReport.losses(captures, preview.sources, met: losses) {
+      Console.complain(line)
+    }
   }
 
   private func lines(_ preview: ReplayPreview) -> [String] {
     var lines = [
       "\(captures.joined(separator: ", ")): \(Units.count(preview.messages, "message")), \(Units.bytes(preview.bytes))",
       "recorded time  \(Units.duration(preview.timelineNanoseconds))",
-      "it takes       \(preview.durationNanoseconds.map(Units.duration) ?? "what the peers take")",
+      "it takes       \(preview.durationNanoseconds.map(Units.duration) ?? "what the peers take")"
+        + (plan.loops == 1 ? "" : " each time"),
       "longest gap    \(Units.duration(preview.longestGap.nanoseconds))"
         + " before message \(Units.count(preview.longestGap.sequence))",
       "busiest second \(Units.count(preview.messagesPerSecondMax, "message"))",
@@ -29,9 +36,12 @@ struct PreviewReport {
     if preview.messagesOfState > 0 {
       lines.append("state first    \(Units.count(preview.messagesOfState, "message"))")
     }
-    if let loops = plan.loops, loops > 1 {
-      let all = Units.count(preview.messages * UInt64(loops), "message")
-      lines.append("played         \(loops) times, \(all) in all")
+    if let loops = plan.loops {
+      let (all, isTooMuch) = preview.messages.multipliedReportingOverflow(by: UInt64(loops))
+      let inAll = isTooMuch ? "" : ", \(Units.count(all, "message")) in all"
+      if loops > 1 { lines.append("played         \(loops) times\(inAll)") }
+    } else {
+      lines.append("played         until it is stopped")
     }
     for (target, messages) in preview.targets {
       let verb = target.isBound ? "bind" : "connect to"
@@ -53,6 +63,9 @@ struct PreviewReport {
     line.add("gap_max_sequence", preview.longestGap.sequence)
     line.add("messages_per_second_max", preview.messagesPerSecondMax)
     line.add("state_messages", preview.messagesOfState)
+    line.add("damaged", preview.damages)
+    line.add("damaged_bytes", preview.sources.reduce(0) { $0 + $1.damagedBytes })
+    line.add("lost", preview.sources.reduce(preview.messagesMissing) { $0 + $1.lost })
     line.add("loops", plan.loops)
     line.add(
       "targets",

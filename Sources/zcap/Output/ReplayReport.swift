@@ -11,13 +11,15 @@ struct ReplayReport: Sendable {
   let endpoints: [String]
   let isJSON: Bool
 
-  func begin() {
+  func begin(control: String?, clock: String?) {
     if isJSON {
       var line = JSONLine()
       line.add("event", "started")
       line.add("capture", captures[0])
       line.add("captures", captures)
       line.add("endpoints", endpoints)
+      line.add("control", control)
+      line.add("clock", clock)
       write(line)
     }
     let played = captures.joined(separator: ", ")
@@ -27,6 +29,9 @@ struct ReplayReport: Sendable {
       let who = plan.kind == .pub ? "subscriber" : "peer"
       let each = endpoints.count > 1 ? " at each of \(endpoints.count) endpoints" : ""
       Console.say("waiting for \(Units.count(plan.peersAwaited, who))\(each)")
+    }
+    for prefix in plan.topicsAwaited {
+      Console.say("waiting for somebody to subscribe to '\(Table.printable(prefix))'")
     }
   }
 
@@ -46,7 +51,9 @@ struct ReplayReport: Sendable {
   private func text(_ status: ReplayStatus) -> String {
     switch status.phase {
     case .waitingForPeers:
-      return "waiting for subscribers: \(status.peers) of \(plan.peersAwaited)"
+      if plan.peersAwaited == 0 { return "waiting" }
+      let who = plan.kind == .pub ? "subscribers" : "peers"
+      return "waiting for \(who): \(status.peers) of \(plan.peersAwaited)"
     case .draining:
       return "waiting until everything is delivered"
     case .playing:
@@ -71,9 +78,7 @@ struct ReplayReport: Sendable {
     let seconds = Units.duration(summary.durationNanoseconds)
     var text = "sent \(Units.count(summary.messages)) messages (\(Units.bytes(summary.bytes)))"
     text += " in \(seconds)"
-    if plan.followNanoseconds == nil, let achieved = summary.achievedRate {
-      text += " at rate \(Units.fixed(achieved, 3)) (asked: \(askedRate))"
-    }
+    if let achieved = achievedRate(summary) { text += " at \(achieved) (asked: \(askedRate))" }
     Console.say(text)
     if summary.messagesOfState > 0 {
       Console.say("before that, \(Units.count(summary.messagesOfState, "message")) of the state")
@@ -114,15 +119,8 @@ struct ReplayReport: Sendable {
     }
     let others = MessageListing.losses(
       missing: summary.messagesMissing, retired: summary.messagesRetired, damages: summary.damages)
-    for (number, known) in summary.sources.enumerated() {
-      // What was met while playing is told once, and of one capture by its name.
-      let met = captures.count == 1 ? others : []
-      if let losses = CompletenessReport(captures[number], known).losses(and: met) {
-        Console.complain(losses)
-      }
-    }
-    if captures.count > 1, !others.isEmpty {
-      Console.complain("met on the way: \(others.joined(separator: ", "))")
+    for line in CompletenessReport.losses(captures, summary.sources, met: others) {
+      Console.complain(line)
     }
   }
 
@@ -163,7 +161,14 @@ struct ReplayReport: Sendable {
     }
     for number in summary.topicMappingsIdle {
       let old = Table.printable(plan.topicMappings[number].old)
-      Console.say("--topic-map: no message had a topic that starts with '\(old)'")
+      let earlier = plan.topicMappings[..<number].first {
+        plan.topicMappings[number].old.starts(with: $0.old)
+      }
+      if let earlier {
+        Console.say("--topic-map: '\(Table.printable(earlier.old))' fits before '\(old)' does")
+      } else {
+        Console.say("--topic-map: no message had a topic that starts with '\(old)'")
+      }
     }
     if summary.lateness.lateCount > 0, let limit = summary.lateness.limit {
       Console.complain(
@@ -172,7 +177,8 @@ struct ReplayReport: Sendable {
     }
     if summary.fieldsMissed > 0 {
       Console.complain(
-        "\(Units.count(summary.fieldsMissed, "message")) had no such field to write the time into")
+        "--restamp: \(Units.count(summary.fieldsMissed, "time was", "times were")) not written: "
+          + "frames end before the field")
     }
     if summary.messagesDropped > 0 {
       Console.complain(
@@ -183,6 +189,17 @@ struct ReplayReport: Sendable {
         "\(Units.count(summary.peersDropped, "peer")) took nothing for "
           + "\(Units.duration(plan.stallNanosecondsMax ?? 0)) and "
           + (summary.peersDropped == 1 ? "was" : "were") + " disconnected")
+    }
+  }
+
+  /// As it was asked for; nil where there is none.
+  private func achievedRate(_ summary: ReplaySummary) -> String? {
+    if plan.followNanoseconds != nil { return nil }
+    return switch plan.pace {
+    case .max, .rate: summary.achievedRate.map { "rate \(Units.fixed($0, 3))" }
+    case .messagesPerSecond:
+      summary.messagesPerSecond.map { "\(Units.fixed($0, 1)) messages/s" }
+    case .bytesPerSecond: summary.bytesPerSecond.map { "\(Units.fixed($0, 0)) bytes/s" }
     }
   }
 
@@ -212,7 +229,11 @@ struct ReplayReport: Sendable {
     line.add("duration_s", seconds: Double(summary.durationNanoseconds) / 1e9, decimals: 9)
     line.add("timeline_s", seconds: Double(summary.timelineNanoseconds) / 1e9, decimals: 9)
     line.add("rate_asked", askedRate)
-    line.add("rate_achieved", seconds: summary.achievedRate, decimals: 6)
+    line.add(
+      "rate_achieved", seconds: plan.followNanoseconds == nil ? summary.achievedRate : nil,
+      decimals: 6)
+    line.add("messages_per_s", seconds: summary.messagesPerSecond, decimals: 1)
+    line.add("bytes_per_s", seconds: summary.bytesPerSecond, decimals: 1)
     add(summary.lateness, to: &line)
     line.add("held_s", seconds: Double(summary.heldNanoseconds) / 1e9, decimals: 9)
     line.add("held", summary.held.map(json))
@@ -225,6 +246,11 @@ struct ReplayReport: Sendable {
     line.add("stopped", summary.isStopped)
     line.add("cut_short", summary.isCutShort)
     line.add("recorder_killed", summary.isRecordingKilled)
+    line.add("damaged_bytes", summary.sources.reduce(0) { $0 + $1.damagedBytes })
+    line.add("segments_cut", summary.sources.reduce(0) { $0 + $1.segmentsCut })
+    line.add("unsealed", summary.sourcesUnsealed.map { captures[$0] })
+    line.add("nothing_selected", summary.sourcesWithoutMessages.map { captures[$0] })
+    line.add("nobody_subscribed", summary.endpointsWithoutPeer)
     line.add("subscribers_left", summary.endpointsLeft)
     line.add("fields_missed", summary.fieldsMissed)
     if plan.isByTopic { line.add("topics", summary.topics.map(json)) }
