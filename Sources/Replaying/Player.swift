@@ -30,6 +30,9 @@ struct Player: ~Copyable {
     var span: Int64?
     /// Where what one can jump to is: the first of those behind a position of the recording.
     var nextMark: (Int64) throws -> Int64?
+    /// Of the folders that segments lie in, and a segment that was cut since it was read.
+    var changes: FileChanges
+    var pathOfCut: () throws -> String?
     /// Starts to read where a timeline begins.
     var makeTimeline: (ReplayTimeline.Start) -> ReplayTimeline
   }
@@ -257,6 +260,7 @@ struct Player: ~Copyable {
   private mutating func sendAtOnce() throws -> Bool {
     guard pacer.pace == .max, plan.followNanoseconds == nil, stage.timing == nil, pausedAt == nil
     else { return false }
+    try checkFiles()
     let first = nextIndex
     var bytes = 0
     while nextIndex < batch.items.count, !stage.stop.isRequested, !stage.control.bell.isRung {
@@ -314,6 +318,7 @@ struct Player: ~Copyable {
         return
       }
     }
+    try checkFiles()
     if try offer(item, waiting: false) {
       if let deadline { note(now - deadline, of: item) }
     } else {
@@ -337,6 +342,12 @@ struct Player: ~Copyable {
       summary.bytes += UInt64(item.frameBytes)
     }
     pass(item)
+  }
+
+  /// What was read ahead of a file that was cut meanwhile is not what would be sent now.
+  private func checkFiles() throws {
+    guard stage.changes.take(), let path = try stage.pathOfCut() else { return }
+    throw ReplayError.cut(path: path)
   }
 
   private mutating func note(_ lateness: Int64, of item: ReplayItem) {
@@ -400,6 +411,7 @@ struct Player: ~Copyable {
     var slowest: ReplaySocket.SlowPeer?
     let limit = plan.stallNanosecondsMax ?? .max
     while !stage.stop.isRequested {
+      try checkFiles()
       let isSent = try offer(item, waiting: true)
       let now = CaptureClock.monotonicNanoseconds()
       if !isSent { slowest = try socket.slowestPeer(&backlog, now: now, limit: limit) }

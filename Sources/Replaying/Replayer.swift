@@ -108,9 +108,7 @@ public final class Replayer: @unchecked Sendable {
     (summary.isCutShort, summary.lingerNanoseconds) = end(linger: plan.lingerNanoseconds)
     summary.timingFailure = timingFailure
     try tellSources(of: &summary)
-    for source in sources {
-      if let path = try source.pool.cut().first { throw ReplayError.cut(path: path) }
-    }
+    if let path = try pathOfCut() { throw ReplayError.cut(path: path) }
     return summary
   }
 
@@ -131,9 +129,16 @@ public final class Replayer: @unchecked Sendable {
       origins: sources.map(\.origin), timing: timing,
       span: plan.followNanoseconds == nil ? spanNanoseconds : nil,
       nextMark: { [self] position in try nextMark(behind: position) },
+      changes: FileChanges(sources.map { CapturePath.segments($0.index.capture.path) }),
+      pathOfCut: { [self] in try pathOfCut() },
       makeTimeline: { [sources, plan, topics] start in
         ReplayTimeline(sources, plan, from: start, topics: topics)
       })
+  }
+
+  private func pathOfCut() throws -> String? {
+    for source in sources { if let path = try source.pool.cut().first { return path } }
+    return nil
   }
 
   private func nextMark(behind position: Int64) throws -> Int64? {

@@ -396,6 +396,32 @@ import ZeroMQ
     #expect(numbers.first == number && numbers.count == 2)
   }
 
+  /// What lies behind a cut is zero to the end of its page, which here is the end of all.
+  @Test func whatWasReadAheadOfACutIsNotSent() throws {
+    let messages = (0..<20).map { TestMessage(time: Int64($0), "t", "\($0)") }
+    let index = try IndexReader(Capture.recorded(directory.file("short"), messages))
+    let target = ReplayPlan.Target(address: directory.endpoint("short"), isBound: true)
+    var plan = ReplayPlan(routing: .single(target))
+    plan.peersAwaited = 1
+    let replayer = try Replayer([ReplaySource(index)], plan, stop: stop, control: control)
+    let subscriber = SubscriberThread(
+      .sub, replayer.endpoints[0], count: .max, quietMilliseconds: 1_500)
+    let outcome = Guarded<Result<ReplaySummary, any Error>?>(nil)
+    let thread = WorkerThread(name: "replay") {
+      let result = Result { try replayer.run() }
+      outcome.withLock { $0 = result }
+    }
+    control.ask(.pause)
+    try ask(.step(10))
+    let path = CapturePath.segment(directory.file("short"), 0)
+    try #require(truncate(path, 4096 + 100) == 0)
+    control.ask(.step(10))
+    thread.join()
+    #expect(subscriber.messages().count == 10)
+    let error = #expect(throws: ReplayError.self) { try outcome.withLock { $0 }?.get() }
+    #expect(error?.description.hasPrefix("\(path): it was cut") == true)
+  }
+
   @Test func theStateComesFirstAfterASeek() throws {
     let replayer = try replayer { $0.stateFirst = [Array("t/".utf8)] }
     control.ask(.pause)
