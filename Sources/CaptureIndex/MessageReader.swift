@@ -74,8 +74,9 @@ public struct MessageReader {
   }
 
   /// Appends the headers of messages that follow one another with nothing between, which most do: a
-  /// short cut past `next`, which goes on from there. Nobody has looked for their frames. Returns the segment of all of them; nil, and appends none, where something else comes first
-  /// or messages are selected by more than their times and endpoints.
+  /// short cut past `next`, which goes on from there. Nobody has looked for their frames. Returns the
+  /// segment of all of them; nil, and appends none, where something else comes first or messages are
+  /// selected by more than their times and endpoints.
   package mutating func takeRun(
     _ count: Int, bytes: Int, into records: inout [RecordHeader]
   ) -> Segment? {

@@ -32,7 +32,7 @@ package struct MessageRun {
     _ count: Int, bytes: Int, before end: Int, into records: inout [RecordHeader]
   ) {
     let end = min(end, offset + bytes)
-    records.append(addingCapacity: count) { records in
+    records.append(addingCapacity: max(0, count)) { records in
       while !records.isFull, offset < end, let record = next() { records.append(record) }
     }
   }

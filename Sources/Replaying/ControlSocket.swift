@@ -78,7 +78,7 @@ public final class ControlSocket: Sendable {
           }
           let number = control.ask(verb)
           // Nobody obeys before there are peers.
-          let isWaiting = replayer.status.phase == .waitingForPeers
+          let isWaiting = replayer.awaitsPeers && replayer.status.phase == .waitingForPeers
           return answer(
             isObeyed: control.waitUntilObeyed(
               number, nanoseconds: isWaiting ? 0 : ControlSocket.obeyNanosecondsMax))

@@ -4,7 +4,7 @@ import ZeroMQ
 
 /// Plays a timeline: waits for each message, sends it, and does what it is told in between.
 ///
-/// For one thread, on which nothing is read from a disk: `ReplayTimeline` does that ahead of it. A
+/// For one thread, on which no message is read from a disk: `ReplayTimeline` does that ahead of it. A
 /// value, so that what a message costs is no count of references and no check of exclusive access.
 struct Player: ~Copyable {
   /// Later than this, the timeline moves where gaps are kept: less is what any wait costs.
@@ -60,12 +60,11 @@ struct Player: ~Copyable {
   private var stateSince: (time: Int64, idle: Int64)?
   /// Where a recording is followed: what was received before is sent at once.
   private var catchesUpTo: Int64 = 0
-  private var answersDue: Int64 = 0
   private var stepsLeft = 0
   /// Verbs that came together with steps and behind them: they are obeyed when those are sent.
   private var verbsHeld: [ReplayControl.Verb] = []
-  /// Messages that had been sent when the end of a batch was noted last.
-  private var messagesNoted = UInt64.max
+  /// Messages that had been sent when it was looked at who left.
+  private var messagesWhenLeft = UInt64.max
   /// Where in the recording it is: nanoseconds.
   private var place: Int64 = 0
 
@@ -102,8 +101,8 @@ struct Player: ~Copyable {
   private mutating func playAll() throws {
     // The first batch is in memory before the clock starts.
     _ = timeline!.next(&batch, stop: stage.stop)
-    pacer = Pacer(plan.pace, spinNanoseconds: plan.spinNanoseconds)
     begun = CaptureClock.monotonicNanoseconds()
+    pacer.anchor(Pacer.Position(), at: begun)
     catchesUpTo = begun
     stage.counters.setPhase(.playing)
     stage.counters.setState(isPaused: false, pacer.pace)
@@ -117,7 +116,6 @@ struct Player: ~Copyable {
       }
       if summary.isStopped { break }
     }
-    if nextIndex < batch.items.count { noteDuration() }
     for socket in stage.sockets { try socket.readPeers() }
   }
 
@@ -137,18 +135,17 @@ struct Player: ~Copyable {
     while nextIndex >= batch.items.count {
       summary.losses.take(batch.losses)
       for socket in stage.sockets { try socket.readPeers() }
-      noteEndOfBatch()
+      noteWhoLeft()
       nextIndex = 0
-      switch timeline!.next(&batch, stop: stage.stop, bell: stage.control.bell) {
+      let look = plan.kind == .dealer ? Self.answersNanoseconds : nil
+      switch timeline!.next(&batch, stop: stage.stop, bell: stage.control.bell, within: look) {
       case .batch: continue
       case .end:
         guard pausedAt != nil else { return nil }
         // Who paused it may go on elsewhere.
         stepsLeft = 0
         if verbsHeld.isEmpty { stage.control.finish() }
-        if verbsHeld.isEmpty {
-          _ = stage.stop.wait(untilMonotonicNanoseconds: .max, bell: stage.control.bell)
-        }
+        if verbsHeld.isEmpty { try waitForVerb() }
         // Everything has been sent.
         if stage.stop.isRequested { return nil }
       case .interrupted: break
@@ -162,18 +159,17 @@ struct Player: ~Copyable {
     return batch.items[nextIndex]
   }
 
-  /// How long it took to send them, and whoever left before the last one; who leaves behind it has
-  /// everything.
-  private mutating func noteEndOfBatch() {
-    guard summary.messages != messagesNoted else { return }
-    messagesNoted = summary.messages
+  /// Whoever left before the last message was sent; who leaves behind it has everything.
+  private mutating func noteWhoLeft() {
+    guard summary.messages != messagesWhenLeft else { return }
+    messagesWhenLeft = summary.messages
     summary.endpointsLeft = stage.sockets.filter(\.isLeft).map(\.address)
-    noteDuration()
   }
 
-  private mutating func noteDuration() {
-    let now = CaptureClock.monotonicNanoseconds()
+  /// A message was sent, the last one up to now.
+  private mutating func noteSent(_ item: ReplayItem, at now: Int64) {
     summary.durationNanoseconds = (pausedAt ?? now) - begun - idleNanoseconds
+    summary.bytesOfLast = UInt64(item.frameBytes)
   }
 
   // MARK: - Waiting
@@ -193,18 +189,15 @@ struct Player: ~Copyable {
       if pausedAt != nil {
         if stepsLeft > 0 { return .due(deadline: nil, now: 0) }
         stage.counters.setNext(nil, position: 0)
-        _ = stage.stop.wait(
-          untilMonotonicNanoseconds: try readAnswers() ?? .max, bell: stage.control.bell)
+        try waitForVerb()
         continue
       }
       guard !item.isState, let deadline = deadline(of: item) else {
         return .due(deadline: nil, now: 0)
       }
       stage.counters.setNext(deadline, position: item.position)
-      let end = min(deadline, try readAnswers() ?? .max)
-      if let now = pacer.wait(until: end, stop: stage.stop, bell: stage.control.bell),
-        end == deadline
-      {
+      if try readAnswers(before: deadline) { continue }
+      if let now = pacer.wait(until: deadline, stop: stage.stop, bell: stage.control.bell) {
         return .due(deadline: deadline, now: now)
       }
     }
@@ -215,22 +208,30 @@ struct Player: ~Copyable {
     guard let since = stateSince.take() else { return }
     // What is behind a pause moves when that ends.
     let end = pausedAt ?? CaptureClock.monotonicNanoseconds()
-    idleNanoseconds = max(idleNanoseconds, since.idle + end - since.time)
     if let deadline = deadline(of: item) {
-      pacer.delay(by: max(0, min(end - deadline, end - since.time)))
+      let late = max(0, min(end - deadline, end - since.time))
+      pacer.delay(by: late)
+      idleNanoseconds += late
+    } else {
+      idleNanoseconds = max(idleNanoseconds, since.idle + end - since.time)
     }
   }
 
-  /// A DEALER's peers may wait until their answers are read. Returns when that is due again; nil where
-  /// there are none.
-  private mutating func readAnswers() throws -> Int64? {
-    guard plan.kind == .dealer else { return nil }
-    let now = CaptureClock.monotonicNanoseconds()
-    if now >= answersDue {
-      for socket in stage.sockets { try socket.readPeers() }
-      answersDue = now + Self.answersNanoseconds
-    }
-    return answersDue
+  /// In a pause.
+  private func waitForVerb() throws {
+    while !stage.stop.isRequested, !stage.control.bell.isRung, try readAnswers(before: .max) {}
+    _ = stage.stop.wait(untilMonotonicNanoseconds: .max, bell: stage.control.bell)
+  }
+
+  /// A DEALER's peers may wait until their answers are read: in a long wait that is done now and then.
+  /// Returns whether some of it was waited.
+  private func readAnswers(before deadline: Int64) throws -> Bool {
+    guard plan.kind == .dealer else { return false }
+    let next = CaptureClock.monotonicNanoseconds() + Self.answersNanoseconds
+    guard deadline > next else { return false }
+    for socket in stage.sockets { try socket.readPeers() }
+    _ = stage.stop.wait(untilMonotonicNanoseconds: next, bell: stage.control.bell)
+    return true
   }
 
   /// When a message is due; nil where it is at once, however late that is.
@@ -302,6 +303,7 @@ struct Player: ~Copyable {
     paced.bytes += bytes
     summary.timelineNanoseconds = last.timeline
     place = last.position
+    noteSent(last, at: CaptureClock.monotonicNanoseconds())
     stage.counters.publish(summary, position: place)
   }
 
@@ -319,15 +321,18 @@ struct Player: ~Copyable {
       }
     }
     try checkFiles()
+    var sent = now
     if try offer(item, waiting: false) {
       if let deadline { note(now - deadline, of: item) }
+      if deadline == nil { sent = CaptureClock.monotonicNanoseconds() }
     } else {
       guard try sendHeldUp(item) else {
         summary.isStopped = true
         return
       }
       // It has left now: what held it up counts.
-      if let deadline { note(CaptureClock.monotonicNanoseconds() - deadline, of: item) }
+      sent = CaptureClock.monotonicNanoseconds()
+      if let deadline { note(sent - deadline, of: item) }
     }
     if let timing = stage.timing {
       timing.add(
@@ -340,6 +345,7 @@ struct Player: ~Copyable {
     } else {
       summary.messages += 1
       summary.bytes += UInt64(item.frameBytes)
+      noteSent(item, at: sent)
     }
     pass(item)
   }
@@ -379,6 +385,7 @@ struct Player: ~Copyable {
         let now = CaptureClock.monotonicNanoseconds()
         pacer.anchor(position(of: item), at: now)
         movePause(to: now)
+        summary.isStepped = true
         stepsLeft -= 1
         isStepDone = stepsLeft == 0
       }
@@ -533,7 +540,7 @@ struct Player: ~Copyable {
   /// Where in the recording it is between the last message and the next one.
   private func here(_ next: ReplayItem?, at now: Int64) -> Int64 {
     guard let next, case .rate(let rate) = pacer.pace, !next.isState,
-      let deadline = pacer.deadline(of: position(of: next))
+      let deadline = deadline(of: next)
     else { return place }
     let time = TimelineTime(
       position: place, next: (due: deadline, position: next.position), rate: rate)

@@ -20,6 +20,8 @@ public struct ReplayPreview: Sendable {
   /// Places that could not be read, and messages that the index knows and that are not there.
   public private(set) var damages = 0
   public private(set) var messagesMissing: Int64 = 0
+  /// Messages of a ring that made room meanwhile.
+  public private(set) var messagesRetired: Int64 = 0
   /// What each capture lacks in the span of its selection.
   public private(set) var sources: [Completeness] = []
   /// Messages of the state before the first one.
@@ -53,6 +55,7 @@ public struct ReplayPreview: Sendable {
     durationNanoseconds = duration(plan.pace, lastBytes: UInt64(lastBytes))
     damages = reader.losses.damages
     messagesMissing = reader.losses.messagesMissing
+    messagesRetired = reader.losses.messagesRetired
     self.sources = try sources.map { try $0.completeness() }
     messagesOfState = try sources.reduce(0) {
       try $0 + $1.state(plan.stateFirst, before: nil).count
@@ -60,7 +63,8 @@ public struct ReplayPreview: Sendable {
   }
 
   public var isComplete: Bool {
-    damages == 0 && messagesMissing == 0 && sources.allSatisfy(\.isComplete)
+    damages == 0 && messagesMissing == 0 && messagesRetired == 0
+      && sources.allSatisfy(\.isComplete)
   }
 
   /// Nothing is waited for behind the last message.

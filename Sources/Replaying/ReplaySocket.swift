@@ -6,6 +6,9 @@ import ZeroMQ
   /// How often a send that waits looks up: for a stop, and to count the time.
   static let sendTimeoutMilliseconds = 100
 
+  /// Of what peers sent, at one time.
+  private static let readsMax = 10_000
+
   /// The endpoint, with wildcards of a bound one resolved.
   let address: String
   /// Whether any peer has been there.
@@ -78,7 +81,10 @@ import ZeroMQ
     let endedBefore = connections.takeEnded()
     for descriptor in endedBefore { subscriptions[Int(descriptor)] = nil }
     guard kind != .push else { return }
-    while try socket.receive(into: &received, waiting: false) {
+    // Whoever answers without end does not keep a replay from going on.
+    var left = Self.readsMax
+    while left > 0, try socket.receive(into: &received, waiting: false) {
+      left -= 1
       // What libzmq itself takes back for a peer that is gone comes without a connection.
       guard kind == .pub, let peer = received.connection,
         let (isNew, prefix) = Self.subscription(received)

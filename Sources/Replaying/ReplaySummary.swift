@@ -42,9 +42,12 @@ public struct ReplaySummary: Sendable {
   public var messages: UInt64 = 0
   /// Bytes of frames.
   public var bytes: UInt64 = 0
-  /// From the first message's deadline to the last message sent, without pauses and without what a
-  /// state took before the timeline went on.
+  var bytesOfLast: UInt64 = 0
+  /// From the first message's deadline to the last message sent, without pauses and without what the
+  /// timeline waited for a state.
   public var durationNanoseconds: Int64 = 0
+  /// Some of it was stepped through: then no rate says anything.
+  public var isStepped = false
   /// The same span in the recording.
   public var timelineNanoseconds: Int64 = 0
   /// How long full peers held the replay up.
@@ -96,22 +99,22 @@ public struct ReplaySummary: Sendable {
   /// Endpoints of PUB sockets whose last subscriber was gone before the last message.
   public var endpointsLeft: [String] = []
 
-  /// Recorded time over elapsed time; nil where one of them is zero.
+  /// Recorded time over elapsed time; nil where one of them is zero, and where it was stepped.
   public var achievedRate: Double? {
-    guard durationNanoseconds > 0, timelineNanoseconds > 0 else { return nil }
+    guard !isStepped, durationNanoseconds > 0, timelineNanoseconds > 0 else { return nil }
     return Double(timelineNanoseconds) / Double(durationNanoseconds)
   }
 
   /// Messages over elapsed time, as they are spaced: per second; nil where there are fewer than two.
   public var messagesPerSecond: Double? {
-    guard durationNanoseconds > 0, messages > 1 else { return nil }
+    guard !isStepped, durationNanoseconds > 0, messages > 1 else { return nil }
     return Double(messages - 1) / Double(durationNanoseconds) * 1e9
   }
 
-  /// Bytes of frames over elapsed time: per second.
+  /// The same of bytes of frames: nothing is waited for behind the last message.
   public var bytesPerSecond: Double? {
-    guard durationNanoseconds > 0, messages > 1 else { return nil }
-    return Double(bytes) / Double(durationNanoseconds) * 1e9
+    guard !isStepped, durationNanoseconds > 0, messages > 1 else { return nil }
+    return Double(bytes - bytesOfLast) / Double(durationNanoseconds) * 1e9
   }
 
   public var isComplete: Bool {

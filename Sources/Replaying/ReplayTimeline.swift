@@ -99,13 +99,16 @@ final class ReplayTimeline: Sendable {
     case batch
     /// Of the last loop.
     case end
-    /// A stop was requested or the bell rang before there was one.
+    /// A stop was requested, the bell rang or the time was over before there was one.
     case interrupted
   }
 
-  /// Exchanges a batch that was played for the next one, and waits for that. Where there is none, an
-  /// empty batch of the same loop is left.
-  func next(_ batch: inout ReplayBatch, stop: StopToken, bell: Doorbell? = nil) -> Next {
+  /// Exchanges a batch that was played for the next one, and waits for that, some nanoseconds at most;
+  /// nil is without end. Where there is none, an empty batch of the same loop is left.
+  func next(
+    _ batch: inout ReplayBatch, stop: StopToken, bell: Doorbell? = nil, within limit: Int64? = nil
+  ) -> Next {
+    let begun = CaptureClock.monotonicNanoseconds()
     let loop = batch.loop
     var spent: ReplayBatch? = ReplayBatch()
     swap(&spent!, &batch)
@@ -121,7 +124,10 @@ final class ReplayTimeline: Sendable {
           return state.isDone ? .some(nil) : nil
         },
         waking: { $0.ready.count <= Self.batchesAheadMin })
-      guard let next else { continue }
+      guard let next else {
+        if let limit, CaptureClock.monotonicNanoseconds() - begun > limit { break }
+        continue
+      }
       guard let next else { return .end }
       batch = next
       return .batch

@@ -80,6 +80,11 @@ public final class Replayer: @unchecked Sendable {
   /// How the replay stands; from any thread.
   public var status: ReplayStatus { counters.status }
 
+  /// Whether it waits for somebody before it begins.
+  var awaitsPeers: Bool {
+    plan.peersAwaited > 0 || plan.awaitsAnyPeer || !plan.topicsAwaited.isEmpty
+  }
+
   /// Why a verb will never be obeyed; nil where it will be.
   func reasonAgainst(_ verb: ReplayControl.Verb) -> String? {
     if counters.status.phase == .draining {

@@ -105,7 +105,7 @@ final class TimelineSource: @unchecked Sendable {
     state.endpoints = selection.endpoints
     state.codecs = selection.codecs
     return try index.lastMessages(state, before: limit, pool: pool)
-      .filter { socket(of: $0.record) != nil }
+      .filter { socket(of: $0.record) != nil && $0.record.frameCount > 0 }
   }
 
   /// What the state at a position is before; nil for the very beginning.

@@ -344,25 +344,30 @@ import ZeroMQ
     #expect(subscriber.messages() == [messages[0].frames, messages[2].frames])
   }
 
-  /// However long the next message is waited for.
-  @Test func answersOfDealersAreRead() throws {
+  /// However long the next message is waited for, and in a pause behind the last one.
+  @Test(arguments: [false, true]) func answersOfDealersAreRead(isPaused: Bool) throws {
     let messages = [
       TestMessage(time: 0, "t", "0"), TestMessage(time: 3_600_000_000_000, "t", "1"),
     ]
     var plan = plan(kind: .dealer)
     plan.pace = .rate(1)
-    let replayer = try Replayer([ReplaySource(capture(messages))], plan, stop: stop)
+    let control = ReplayControl()
+    if isPaused { control.ask(.step(2)) }
+    let source = try ReplaySource(capture(messages))
+    let replayer = try Replayer([source], plan, stop: stop, control: control)
     let peer = try Socket(.dealer, in: Context())
     try peer.set(.lingerMilliseconds, 0)
     try peer.set(.sendHighWaterMark, 10)
     try peer.set(.sendTimeoutMilliseconds, 20_000)
     try peer.connect(endpoint)
     let summary = try run(replayer) {
-      #expect(try peer.receiveFrames() == messages[0].frames)
+      for message in messages.prefix(isPaused ? 2 : 1) {
+        #expect(try peer.receiveFrames() == message.frames)
+      }
       for _ in 0..<50_000 { try peer.send([[UInt8](repeating: 1, count: 64)]) }
       return true
     }
-    #expect(summary.messages == 1 && summary.isStopped)
+    #expect(summary.messages == (isPaused ? 2 : 1) && summary.isStopped == !isPaused)
   }
 
   @Test func onlyTheSelectionIsSent() throws {

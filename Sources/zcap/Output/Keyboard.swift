@@ -74,7 +74,7 @@ enum KeyRequest: Equatable {
       // kind, parameters stand before the last.
       if key == 0x1B, rest.first == UInt8(ascii: "[") || rest.first == UInt8(ascii: "O") {
         rest.removeFirst()
-        let parameters = rest.prefix { !(0x40...0x7E).contains($0) }
+        let parameters = rest.prefix { (0x20...0x3F).contains($0) }
         rest = rest.dropFirst(parameters.count)
         guard let last = rest.popFirst(), parameters.isEmpty else { continue }
         if let request = arrow(last) { requests.append(request) }

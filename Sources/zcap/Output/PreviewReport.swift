@@ -17,7 +17,7 @@ struct PreviewReport {
     }
     output.flush()
     let losses = MessageListing.losses(
-      missing: preview.messagesMissing, retired: 0, damages: preview.damages)
+      missing: preview.messagesMissing, retired: preview.messagesRetired, damages: preview.damages)
     for line in CompletenessReport.losses(captures, preview.sources, met: losses) {
       Console.complain(line)
     }
