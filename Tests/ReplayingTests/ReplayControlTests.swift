@@ -126,41 +126,36 @@ import ZeroMQ
     #expect(numbers == [0, 1, 2, 100, 101, 300])
   }
 
-  /// The bell may ring late for what was taken already: steps go on, and what is held waits for them.
-  @Test func aBellThatRingsForNothingDoesNotEndSteps() throws {
-    let replayer = try replayer()
-    let verbs: [ReplayControl.Verb] = [.pause, .step(300), .seek(350 * Self.step), .step(1)]
-    for verb in verbs { control.ask(verb) }
-    let isOver = StopToken()
-    let ringer = WorkerThread(name: "ring") { [control] in
-      while !isOver.isRequested { control.bell.ring() }
-    }
-    let (_, numbers) = try play(replayer) {
-      defer {
-        isOver.request()
-        ringer.join()
-      }
-      try waitForMessages(301, replayer)
-    }
-    #expect(numbers == Array(0..<300) + [350])
+  /// Something that goes on all the time while steps are sent.
+  enum Disturbance: CaseIterable {
+    /// The bell may ring late for what was taken already.
+    case bell
+    /// Whoever asks for something else waits as long as what is held.
+    case verb
   }
 
-  /// Whoever asks for something else while steps are sent waits as long as what is held for them.
-  @Test func verbsThatComeMeanwhileDoNotEndSteps() throws {
+  /// Steps go on, and what is held waits for them.
+  @Test(arguments: Disturbance.allCases) func nothingEndsStepsButTheirEnd(
+    disturbance: Disturbance
+  ) throws {
     let replayer = try replayer()
     let verbs: [ReplayControl.Verb] = [.pause, .step(300), .seek(350 * Self.step), .step(1)]
     for verb in verbs { control.ask(verb) }
     let isOver = StopToken()
-    let asker = WorkerThread(name: "ask") { [control] in
+    let disturber = WorkerThread(name: "disturb") { [control] in
       while !isOver.isRequested {
-        control.ask(.rate(2))
-        usleep(50)
+        switch disturbance {
+        case .bell: control.bell.ring()
+        case .verb:
+          control.ask(.rate(2))
+          usleep(50)
+        }
       }
     }
     let (_, numbers) = try play(replayer) {
       defer {
         isOver.request()
-        asker.join()
+        disturber.join()
       }
       try waitForMessages(301, replayer)
     }
