@@ -14,11 +14,10 @@ final class FileChanges {
   /// Whether anything was since the last call.
   func take() -> Bool {
     var isChanged = false
-    let size = 4096
-    return unsafe withUnsafeTemporaryAllocation(byteCount: size, alignment: 8) { events in
-      while unsafe read(descriptor, events.baseAddress!, size) > 0 { isChanged = true }
-      return isChanged
+    unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { events in
+      while unsafe read(descriptor, events.baseAddress!, events.count) > 0 { isChanged = true }
     }
+    return isChanged
   }
 
   deinit { if descriptor >= 0 { close(descriptor) } }

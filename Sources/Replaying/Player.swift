@@ -13,6 +13,8 @@ struct Player: ~Copyable {
   private static let burst = 64
   /// Later than this, messages are dropped where they may be and nothing else was said.
   static let dropLatenessDefault: Int64 = 10_000_000
+  /// Where messages are dense, it is looked no more often whether files were cut: that is a system call.
+  private static let looksApartNanoseconds: Int64 = 100_000
   /// Answers that a DEALER's peers send meanwhile are read so often at least.
   private static let answersNanoseconds: Int64 = 50_000_000
 
@@ -55,6 +57,8 @@ struct Player: ~Copyable {
   private var pausedAt: Int64?
   /// What is no part of the duration: all pauses and states before.
   private var idleNanoseconds: Int64 = 0
+  /// When it was looked whether files were cut.
+  private var lookedAt: Int64 = 0
   /// When the messages of a state began to leave that the timeline has not gone on behind yet, and
   /// what was idle before.
   private var stateSince: (time: Int64, idle: Int64)?
@@ -320,7 +324,10 @@ struct Player: ~Copyable {
         return
       }
     }
-    try checkFiles()
+    if now - lookedAt >= Self.looksApartNanoseconds || deadline == nil {
+      lookedAt = now
+      try checkFiles()
+    }
     var sent = now
     if try offer(item, waiting: false) {
       if let deadline { note(now - deadline, of: item) }
