@@ -6,7 +6,8 @@ struct PacingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Times the recorded pace: 1 (as it is without), 0.5, 10, or max.", valueName: "rate"))
+      "Times the recorded pace, from 0.001 to 1000: 1 (as it is without), 0.5, 10; or max.",
+      valueName: "rate"))
   var rate: PaceArgument?
 
   @Option(
